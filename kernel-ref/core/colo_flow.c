@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A packet's way into its flow: which generation of the connection it belongs to,
+ * whether there is a gap before it, and what a commit does to it all.
+ */
+#include "colo_flow.h"
+
+void colo_flow_init(struct colo_flow *flow, struct colo_node *node, const struct colo_key *key,
+		    u64 now_ns)
+{
+	memset(&flow->stream, 0, sizeof(flow->stream));
+	colo_conn_init(&flow->conn, node, key, now_ns);
+}
+
+static void drop_queue(struct colo_queue *queue, enum colo_reason reason, struct colo_out *out)
+{
+	struct colo_packet *packet;
+
+	while ((packet = colo_queue_pop(queue)))
+		colo_node_drop(packet, reason, out);
+}
+
+static void drop_heap(struct colo_heap *heap, enum colo_reason reason, struct colo_out *out)
+{
+	struct colo_packet *packet;
+
+	while ((packet = colo_heap_pop(heap)))
+		colo_node_drop(packet, reason, out);
+}
+
+static bool holds_this_generation(const struct colo_stream *stream)
+{
+	return stream->p_queue.tail || stream->p_acks.tail || stream->p_gap.root;
+}
+
+/* Behind the last packet, no gap between: compared as soon as the other side has as much. */
+static void append_primary(struct colo_stream *stream, struct colo_packet *packet)
+{
+	colo_queue_push(&stream->p_queue, packet);
+	stream->p_end = colo_max_pos(stream->p_end, colo_packet_end(packet));
+	if (!stream->p_cursor)
+		stream->p_cursor = packet;
+}
+
+static bool is_new_to(u32 position, const struct colo_packet *packet)
+{
+	return packet->tcp_flags & COLO_TCP_RST ||
+	       (colo_packet_units(packet) && colo_after(colo_packet_end(packet), position));
+}
+
+static void close_primary_gap(struct colo_stream *stream)
+{
+	while (stream->p_gap.root && !colo_after(stream->p_gap.root->seq, stream->p_end)) {
+		struct colo_packet *packet = colo_heap_pop(&stream->p_gap);
+
+		if (is_new_to(stream->matched, packet))
+			append_primary(stream, packet);
+		else
+			colo_queue_push(&stream->p_acks, packet);
+	}
+}
+
+static void append_secondary(struct colo_stream *stream, struct colo_packet *packet,
+			     struct colo_out *out)
+{
+	if (!is_new_to(stream->s_end, packet)) {
+		colo_node_drop(packet, COLO_DROP_REPEAT, out);
+		return;
+	}
+	colo_queue_push(&stream->s_queue, packet);
+	stream->s_end = colo_max_pos(stream->s_end, colo_packet_end(packet));
+}
+
+static void close_secondary_gap(struct colo_stream *stream, struct colo_out *out)
+{
+	while (stream->s_gap.root && !colo_after(stream->s_gap.root->seq, stream->s_end))
+		append_secondary(stream, colo_heap_pop(&stream->s_gap), out);
+}
+
+/*
+ * First data of a connection that is older than its protection: from here on, or
+ * from where the client has everything (rule tcp-adopt).
+ */
+static void adopt(struct colo_stream *stream, const struct colo_packet *packet,
+		  struct colo_out *out)
+{
+	u32 start = packet->seq;
+
+	if (stream->flags & COLO_STREAM_C_ACK)
+		start = colo_max_pos(start, stream->c_ack);
+	stream->flags |= COLO_STREAM_ANCHORED | COLO_STREAM_S_ENTERED;
+	stream->matched = start;
+	stream->p_end = start;
+	stream->s_end = start;
+	stream->out_end = start;
+	close_secondary_gap(stream, out);
+}
+
+static bool is_repeated_rst(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	return packet->tcp_flags & COLO_TCP_RST && stream->flags & COLO_STREAM_P_RST &&
+	       packet->seq == stream->rst;
+}
+
+/* A primary packet of the current generation. */
+static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+			  struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	bool rst = packet->tcp_flags & COLO_TCP_RST;
+
+	colo_stream_note_primary(stream, packet);
+	if (!(stream->flags & COLO_STREAM_ANCHORED) && (rst || colo_packet_units(packet)))
+		adopt(stream, packet, out);
+
+	if (is_repeated_rst(stream, packet)) {
+		colo_stream_let_go(flow, packet, COLO_RELEASE_REPEAT, out);
+	} else if (!is_new_to(stream->matched, packet)) {
+		if (colo_stream_may_leave(flow, packet))
+			colo_stream_let_go(flow, packet,
+					   colo_packet_units(packet) ? COLO_RELEASE_REPEAT :
+								       COLO_RELEASE_ACK,
+					   out);
+		else if (colo_node_hold(&flow->conn, packet, now_ns, out))
+			colo_queue_push(&stream->p_acks, packet);
+	} else if (!colo_node_hold(&flow->conn, packet, now_ns, out)) {
+		return;
+	} else if (colo_after(packet->seq, stream->p_end)) {
+		colo_heap_insert(&stream->p_gap, packet);
+	} else {
+		append_primary(stream, packet);
+		close_primary_gap(stream);
+	}
+}
+
+/* A secondary packet of the current generation. */
+static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+			    struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	bool anchored = stream->flags & COLO_STREAM_ANCHORED;
+	bool rst = packet->tcp_flags & COLO_TCP_RST;
+
+	colo_stream_note_secondary(stream, packet);
+	if (!rst && !colo_packet_units(packet)) {
+		colo_node_drop(packet, COLO_DROP_COMPARED, out);
+	} else if (stream->flags & COLO_STREAM_DIVERGED) {
+		colo_node_drop(packet, COLO_DROP_DIVERGED, out);
+	} else if (is_repeated_rst(stream, packet) ||
+		   (anchored && !is_new_to(stream->s_end, packet))) {
+		colo_node_drop(packet, COLO_DROP_REPEAT, out);
+	} else if (!colo_node_hold_extra(&flow->conn, packet, now_ns, out)) {
+		return;
+	} else if (!anchored || colo_after(packet->seq, stream->s_end)) {
+		colo_heap_insert(&stream->s_gap, packet);
+	} else {
+		append_secondary(stream, packet, out);
+		close_secondary_gap(stream, out);
+	}
+}
+
+enum generation { GENERATION_OLD, GENERATION_CURRENT, GENERATION_NEXT };
+
+static enum generation secondary_syn_generation(const struct colo_stream *stream,
+						const struct colo_packet *syn)
+{
+	bool acks = syn->tcp_flags & COLO_TCP_ACK;
+
+	if (!(stream->flags & COLO_STREAM_P_SYN))
+		return GENERATION_NEXT;
+	if (stream->flags & COLO_STREAM_S_ENTERED) {
+		bool repeats = syn->seq == stream->p_isn ||
+			       (stream->flags & COLO_STREAM_S_SYN && syn->seq == stream->s_isn);
+
+		return repeats ? GENERATION_CURRENT : GENERATION_NEXT;
+	}
+	/* It answers another SYN of the client than the primary's did. */
+	if (acks && stream->flags & COLO_STREAM_PASSIVE && syn->ack != stream->p_syn_ack)
+		return stream->flags & COLO_STREAM_C_SYN && syn->ack == stream->c_isn + 1 ?
+			       GENERATION_NEXT :
+			       GENERATION_OLD;
+	return GENERATION_CURRENT;
+}
+
+static enum generation secondary_generation(const struct colo_stream *stream,
+					    const struct colo_packet *packet)
+{
+	if (packet->tcp_flags & COLO_TCP_SYN)
+		return secondary_syn_generation(stream, packet);
+	if (stream->s_later.tail)
+		return GENERATION_NEXT;
+	if (stream->flags & COLO_STREAM_P_SYN && !(stream->flags & COLO_STREAM_S_ENTERED))
+		return GENERATION_OLD;
+	return GENERATION_CURRENT;
+}
+
+static void secondary_input(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+			    struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	switch (secondary_generation(stream, packet)) {
+	case GENERATION_OLD:
+		colo_node_drop(packet, COLO_DROP_GENERATION, out);
+		break;
+	case GENERATION_NEXT:
+		if (colo_node_hold_extra(&flow->conn, packet, now_ns, out))
+			colo_queue_push(&stream->s_later, packet);
+		break;
+	case GENERATION_CURRENT:
+		if (packet->tcp_flags & COLO_TCP_SYN) {
+			if (!(stream->flags & COLO_STREAM_S_ENTERED))
+				stream->s_isn = packet->seq;
+			stream->flags |= COLO_STREAM_S_ENTERED | COLO_STREAM_S_SYN;
+			/* Each guest chose its own (rule tcp-syn); positions are the primary's. */
+			packet->seq = stream->p_isn;
+		}
+		place_secondary(flow, packet, now_ns, out);
+		break;
+	}
+}
+
+static bool is_new_syn(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	return packet->tcp_flags & COLO_TCP_SYN &&
+	       !(stream->flags & COLO_STREAM_P_SYN && packet->seq == stream->p_isn);
+}
+
+static void begin_generation(struct colo_flow *flow, struct colo_packet *syn, u64 now_ns,
+			     struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	struct colo_queue ahead;
+	struct colo_packet *packet;
+
+	drop_queue(&stream->s_queue, COLO_DROP_GENERATION, out);
+	drop_heap(&stream->s_gap, COLO_DROP_GENERATION, out);
+	if (stream->kept)
+		colo_node_drop(stream->kept, COLO_DROP_SUPERSEDED, out);
+	colo_stream_begin(stream, syn);
+	colo_conn_set_closed(&flow->conn, false);
+	place_primary(flow, syn, now_ns, out);
+
+	/* The secondary may have been here before. */
+	ahead = stream->s_later;
+	stream->s_later.tail = NULL;
+	while ((packet = colo_queue_pop(&ahead)))
+		secondary_input(flow, packet, now_ns, out);
+}
+
+static void primary_input(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+			  struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	bool begins = is_new_syn(stream, packet);
+
+	if (stream->p_later.tail || (begins && holds_this_generation(stream))) {
+		if (colo_node_hold(&flow->conn, packet, now_ns, out))
+			colo_queue_push(&stream->p_later, packet);
+	} else if (begins) {
+		begin_generation(flow, packet, now_ns, out);
+	} else {
+		place_primary(flow, packet, now_ns, out);
+	}
+}
+
+static void match_and_release(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+{
+	colo_stream_match(flow, now_ns, out);
+	colo_stream_release(flow, out);
+}
+
+/* When all of one generation has left, the next one begins. */
+static void begin_later(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	while (stream->p_later.tail && !holds_this_generation(stream)) {
+		struct colo_queue later = stream->p_later;
+		struct colo_packet *packet;
+
+		stream->p_later.tail = NULL;
+		while ((packet = colo_queue_pop(&later)))
+			primary_input(flow, packet, now_ns, out);
+		match_and_release(flow, now_ns, out);
+	}
+}
+
+/*
+ * The client has done with the connection: what it would have been sent is of no
+ * use to it. Should it go on all the same, both guests retransmit.
+ */
+static void discard(struct colo_stream *stream, struct colo_out *out)
+{
+	drop_queue(&stream->p_queue, COLO_DROP_CLIENT_ENDED, out);
+	drop_heap(&stream->p_gap, COLO_DROP_CLIENT_ENDED, out);
+	drop_queue(&stream->p_acks, COLO_DROP_CLIENT_ENDED, out);
+	drop_queue(&stream->p_later, COLO_DROP_CLIENT_ENDED, out);
+	drop_queue(&stream->s_queue, COLO_DROP_CLIENT_ENDED, out);
+	drop_heap(&stream->s_gap, COLO_DROP_CLIENT_ENDED, out);
+	drop_queue(&stream->s_later, COLO_DROP_CLIENT_ENDED, out);
+	if (stream->kept)
+		colo_node_drop(stream->kept, COLO_DROP_CLIENT_ENDED, out);
+	stream->kept = NULL;
+	stream->p_cursor = NULL;
+	stream->p_end = stream->matched;
+	stream->s_end = stream->matched;
+}
+
+/* RFC 9293, 3.10.7.4: a reset counts inside the window only. */
+static bool is_valid_client_rst(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	if (!(stream->flags & COLO_STREAM_OUT_ACK))
+		return true;
+	return !colo_before(packet->seq, stream->out_ack) &&
+	       !colo_after(packet->seq, stream->out_edge);
+}
+
+static void inbound_syn(struct colo_stream *stream, const struct colo_packet *packet,
+			struct colo_out *out)
+{
+	bool answers = packet->tcp_flags & COLO_TCP_ACK;
+
+	if (answers && !(stream->flags & COLO_STREAM_P_SYN && packet->ack == stream->p_isn + 1))
+		return;
+	if (stream->flags & COLO_STREAM_C_SYN && stream->c_isn == packet->seq)
+		return;
+	if (!answers)
+		discard(stream, out);
+	stream->c_isn = packet->seq;
+	stream->flags |= COLO_STREAM_C_SYN;
+	stream->flags &= ~(u32)(COLO_STREAM_C_WSCALE | COLO_STREAM_C_FIN);
+	if (packet->options & COLO_OPT_WSCALE)
+		stream->flags |= COLO_STREAM_C_WSCALE;
+	if (answers)
+		colo_stream_set_scale(stream);
+}
+
+static void inbound(struct colo_flow *flow, const struct colo_packet *packet, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	if (packet->tcp_flags & COLO_TCP_RST) {
+		if (is_valid_client_rst(stream, packet)) {
+			discard(stream, out);
+			colo_conn_set_closed(&flow->conn, true);
+		}
+		return;
+	}
+	if (packet->tcp_flags & COLO_TCP_SYN)
+		inbound_syn(stream, packet, out);
+	if (packet->tcp_flags & COLO_TCP_ACK) {
+		if (!(stream->flags & COLO_STREAM_C_ACK))
+			stream->c_ack = packet->ack;
+		stream->c_ack = colo_max_pos(stream->c_ack, packet->ack);
+		stream->flags |= COLO_STREAM_C_ACK;
+	}
+	if (packet->tcp_flags & COLO_TCP_FIN)
+		stream->flags |= COLO_STREAM_C_FIN;
+}
+
+void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+		     struct colo_out *out)
+{
+	const u32 both_fins = COLO_STREAM_P_FIN | COLO_STREAM_C_FIN;
+	struct colo_stream *stream = &flow->stream;
+
+	if (flow->conn.epoch != flow->conn.node->epoch)
+		colo_flow_rebase(flow);
+	colo_conn_touch(&flow->conn, now_ns);
+
+	if (packet->side == COLO_INBOUND) {
+		inbound(flow, packet, out);
+		return;
+	}
+	packet->conn = &flow->conn;
+	packet->arrived_ns = now_ns;
+	if (packet->side == COLO_PRIMARY)
+		primary_input(flow, packet, now_ns, out);
+	else
+		secondary_input(flow, packet, now_ns, out);
+	match_and_release(flow, now_ns, out);
+	begin_later(flow, now_ns, out);
+
+	if (stream->flags & COLO_STREAM_P_RST || (stream->flags & both_fins) == both_fins)
+		colo_conn_set_closed(&flow->conn, true);
+}
+
+/**
+ * colo_flow_rebase() - Everything becomes the primary's (rule ckpt-rebase).
+ *
+ * The queues are forgotten, not walked: all that was in them is on the node's lists,
+ * from where the commit has taken it.
+ */
+void colo_flow_rebase(struct colo_flow *flow)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	flow->conn.epoch = flow->conn.node->epoch;
+	stream->p_queue.tail = NULL;
+	stream->p_cursor = NULL;
+	stream->p_gap.root = NULL;
+	stream->p_acks.tail = NULL;
+	stream->p_later.tail = NULL;
+	stream->s_queue.tail = NULL;
+	stream->s_gap.root = NULL;
+	stream->s_later.tail = NULL;
+	stream->kept = NULL;
+
+	stream->flags &= ~(u32)(COLO_STREAM_DIVERGED | COLO_STREAM_S_SYN | COLO_STREAM_S_ACK);
+	stream->flags |= COLO_STREAM_S_ENTERED;
+	if (stream->flags & COLO_STREAM_P_ACK)
+		stream->flags |= COLO_STREAM_S_ACK;
+	stream->matched = stream->p_end;
+	stream->s_end = stream->p_end;
+	stream->s_ack = stream->p_ack;
+	stream->s_edge = stream->p_edge;
+	stream->s_window = stream->p_window;
+}
+
+/**
+ * colo_flow_commit() - Release one held primary packet that a checkpoint covers.
+ *
+ * The stream follows it: bytes behind a gap and connections that had to wait for
+ * their turn are the primary's past as well.
+ */
+void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	bool counts = packet->tcp_flags & COLO_TCP_RST || colo_packet_units(packet);
+
+	if (flow->conn.epoch != flow->conn.node->epoch)
+		colo_flow_rebase(flow);
+	if (is_new_syn(stream, packet)) {
+		colo_stream_begin(stream, packet);
+		colo_conn_set_closed(&flow->conn, false);
+	}
+	colo_stream_note_primary(stream, packet);
+	if (counts && !(stream->flags & COLO_STREAM_ANCHORED)) {
+		stream->flags |= COLO_STREAM_ANCHORED;
+		stream->p_end = colo_packet_end(packet);
+		stream->out_end = packet->seq;
+	}
+	stream->p_end = colo_max_pos(stream->p_end, colo_packet_end(packet));
+	if (packet->tcp_flags & COLO_TCP_FIN)
+		stream->flags |= COLO_STREAM_P_FIN;
+	if (packet->tcp_flags & COLO_TCP_RST) {
+		stream->flags |= COLO_STREAM_P_RST;
+		stream->rst = packet->seq;
+		colo_conn_set_closed(&flow->conn, true);
+	}
+	colo_flow_rebase(flow);
+	colo_stream_leave(flow, packet, COLO_RELEASE_COMMIT, out);
+}
+
+/** colo_flow_timeout_reason() - Which of the secondary's things a packet waited for. */
+enum colo_reason colo_flow_timeout_reason(const struct colo_flow *flow,
+					  const struct colo_packet *packet)
+{
+	return is_new_to(flow->stream.matched, packet) ? COLO_MISMATCH_TIMEOUT_DATA :
+							 COLO_MISMATCH_TIMEOUT_ACK;
+}

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One TCP stream of two guests: how far they agree, and what may leave.
+ */
+#include "colo_flow.h"
+
+static bool is_rst(const struct colo_packet *packet)
+{
+	return packet->tcp_flags & COLO_TCP_RST;
+}
+
+/**
+ * colo_stream_begin() - Start a generation with the primary's SYN (rule tcp-reopen).
+ *
+ * What the client's own SYN said stays: it came before the answer to it.
+ */
+void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *syn)
+{
+	u32 c_isn = stream->c_isn;
+	struct colo_queue s_later = stream->s_later;
+	u32 client = stream->flags & (COLO_STREAM_C_SYN | COLO_STREAM_C_WSCALE);
+
+	memset(stream, 0, sizeof(*stream));
+	stream->s_later = s_later;
+	stream->c_isn = c_isn;
+	stream->flags = COLO_STREAM_ANCHORED | COLO_STREAM_P_SYN;
+	stream->p_isn = syn->seq;
+	stream->matched = syn->seq;
+	stream->p_end = syn->seq;
+	stream->s_end = syn->seq;
+	stream->out_end = syn->seq;
+	if (syn->tcp_flags & COLO_TCP_ACK) {
+		stream->flags |= COLO_STREAM_PASSIVE | client;
+		stream->p_syn_ack = syn->ack;
+	}
+}
+
+/* A scale counts only if both SYNs carried one (RFC 7323, 2.2; rule tcp-window). */
+void colo_stream_set_scale(struct colo_stream *stream)
+{
+	bool both = (stream->flags & COLO_STREAM_P_SYN) && (stream->flags & COLO_STREAM_C_SYN);
+
+	if (both && !(stream->flags & COLO_STREAM_SCALE)) {
+		stream->flags |= COLO_STREAM_SCALE;
+		stream->shift = stream->flags & COLO_STREAM_C_WSCALE ? stream->p_wscale : 0;
+	}
+}
+
+static u32 edge_of(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	u32 shift = packet->tcp_flags & COLO_TCP_SYN ? 0 : stream->shift;
+
+	return packet->ack + ((u32)packet->window << shift);
+}
+
+/* Acks and edges only grow: of two that overtook each other the higher counts. */
+void colo_stream_note_primary(struct colo_stream *stream, const struct colo_packet *packet)
+{
+	u32 edge;
+
+	if (packet->tcp_flags & COLO_TCP_SYN) {
+		stream->p_wscale = packet->wscale;
+		if (stream->flags & COLO_STREAM_PASSIVE && packet->ack == stream->c_isn + 1)
+			colo_stream_set_scale(stream);
+	}
+	if (!(packet->tcp_flags & COLO_TCP_ACK) || is_rst(packet))
+		return;
+	edge = edge_of(stream, packet);
+	if (!(stream->flags & COLO_STREAM_P_ACK)) {
+		stream->flags |= COLO_STREAM_P_ACK;
+		stream->p_ack = packet->ack;
+		stream->p_edge = edge;
+	}
+	if (!colo_before(packet->ack, stream->p_ack))
+		stream->p_window = packet->window;
+	stream->p_ack = colo_max_pos(stream->p_ack, packet->ack);
+	stream->p_edge = colo_max_pos(stream->p_edge, edge);
+}
+
+void colo_stream_note_secondary(struct colo_stream *stream, const struct colo_packet *packet)
+{
+	u32 edge;
+
+	if (!(packet->tcp_flags & COLO_TCP_ACK) || is_rst(packet))
+		return;
+	edge = edge_of(stream, packet);
+	if (!(stream->flags & COLO_STREAM_S_ACK)) {
+		stream->flags |= COLO_STREAM_S_ACK;
+		stream->s_ack = packet->ack;
+		stream->s_edge = edge;
+	}
+	if (!colo_before(packet->ack, stream->s_ack))
+		stream->s_window = packet->window;
+	stream->s_ack = colo_max_pos(stream->s_ack, packet->ack);
+	stream->s_edge = colo_max_pos(stream->s_edge, edge);
+}
+
+/* A packet's units: the SYN, then the payload, then the FIN. */
+struct part {
+	bool syn;
+	u32 offset; /* of the first byte to compare, from the start of the frame */
+	u32 len;    /* payload bytes from there on; none left means the FIN */
+};
+
+static struct part part_from(const struct colo_packet *packet, u32 position)
+{
+	bool has_syn = packet->tcp_flags & COLO_TCP_SYN;
+	u32 skip = position - packet->seq;
+	struct part part = { .syn = has_syn && skip == 0 };
+
+	if (part.syn)
+		return part;
+	skip -= has_syn;
+	part.offset = packet->payload_offset + skip;
+	part.len = packet->payload_len - skip;
+	return part;
+}
+
+/* Length of the equal prefix of @len bytes of each. */
+static u32 equal_bytes(const struct colo_packet *p, u32 p_offset, const struct colo_packet *s,
+		       u32 s_offset, u32 len)
+{
+	u32 done = 0;
+
+	while (done < len) {
+		u32 p_len = 0, s_len = 0, n, i;
+		const u8 *p_bytes = colo_packet_bytes(p, p_offset + done, &p_len);
+		const u8 *s_bytes = colo_packet_bytes(s, s_offset + done, &s_len);
+
+		if (!p_bytes || !s_bytes || !p_len || !s_len)
+			break;
+		n = len - done;
+		if (n > p_len)
+			n = p_len;
+		if (n > s_len)
+			n = s_len;
+		if (memcmp(p_bytes, s_bytes, n)) {
+			for (i = 0; p_bytes[i] == s_bytes[i]; i++)
+				;
+			return done + i;
+		}
+		done += n;
+	}
+	return done;
+}
+
+static u8 copy_bytes(const struct colo_packet *packet, struct part part, u8 *to)
+{
+	u32 len = 0;
+	const u8 *bytes;
+
+	if (part.syn || !part.len)
+		return 0;
+	bytes = colo_packet_bytes(packet, part.offset, &len);
+	if (!bytes)
+		return 0;
+	if (len > part.len)
+		len = part.len;
+	if (len > COLO_MISMATCH_BYTES_MAX)
+		len = COLO_MISMATCH_BYTES_MAX;
+	memcpy(to, bytes, len);
+	return (u8)len;
+}
+
+static void mismatch(struct colo_flow *flow, enum colo_reason reason, const struct colo_packet *p,
+		     const struct colo_packet *s, u64 now_ns, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	struct colo_mismatch found = { .reason = reason, .position = stream->matched };
+
+	if (!is_rst(p))
+		found.primary_len =
+			copy_bytes(p, part_from(p, stream->matched), found.primary);
+	if (!is_rst(s))
+		found.secondary_len =
+			copy_bytes(s, part_from(s, stream->matched), found.secondary);
+	stream->flags |= COLO_STREAM_DIVERGED;
+	colo_node_mismatch(&flow->conn, &found, now_ns, out);
+}
+
+/* The client will live by what the primary negotiated (rule tcp-syn). */
+static bool same_syn_options(const struct colo_packet *p, const struct colo_packet *s)
+{
+	return (p->options & COLO_OPT_NEGOTIATED) == (s->options & COLO_OPT_NEGOTIATED) &&
+	       p->mss == s->mss && p->wscale == s->wscale;
+}
+
+/* Compare from matched on, as far as both packets reach. */
+static enum colo_reason compare(struct colo_stream *stream, const struct colo_packet *p,
+				const struct colo_packet *s)
+{
+	struct part p_part = part_from(p, stream->matched);
+	struct part s_part = part_from(s, stream->matched);
+	u32 len = p_part.len < s_part.len ? p_part.len : s_part.len;
+	u32 equal;
+
+	if (p_part.syn || s_part.syn) {
+		if (!p_part.syn || !s_part.syn)
+			return COLO_MISMATCH_BYTES;
+		if (!same_syn_options(p, s))
+			return COLO_MISMATCH_SYN_OPTIONS;
+		stream->matched++;
+		return COLO_REASON_NONE;
+	}
+	if (!p_part.len && !s_part.len) {
+		stream->flags |= COLO_STREAM_P_FIN;
+		stream->matched++;
+		return COLO_REASON_NONE;
+	}
+	if (!len)
+		return COLO_MISMATCH_FIN;
+
+	equal = equal_bytes(p, p_part.offset, s, s_part.offset, len);
+	stream->matched += equal;
+	return equal == len ? COLO_REASON_NONE : COLO_MISMATCH_BYTES;
+}
+
+/* Skip what is matched by now; what remains starts at or before matched. */
+static struct colo_packet *primary_cursor(struct colo_stream *stream)
+{
+	struct colo_packet *p = stream->p_cursor;
+
+	while (p && !is_rst(p) && !colo_after(colo_packet_end(p), stream->matched))
+		p = colo_queue_after(&stream->p_queue, p);
+	stream->p_cursor = p;
+	return p;
+}
+
+static struct colo_packet *secondary_cursor(struct colo_stream *stream, struct colo_out *out)
+{
+	struct colo_packet *s = colo_queue_head(&stream->s_queue);
+
+	while (s && !is_rst(s) && !colo_after(colo_packet_end(s), stream->matched)) {
+		colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
+		s = colo_queue_head(&stream->s_queue);
+	}
+	return s;
+}
+
+/**
+ * colo_stream_match() - Advance the matched position.
+ *
+ * The guests may cut one stream at different places, so bytes decide and segment
+ * boundaries do not (rule tcp-bytes). A SYN and a FIN are each a unit of the stream;
+ * a RST is its end, and a byte past it on the other side a mismatch (rule tcp-rst).
+ */
+void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	while (!(stream->flags & COLO_STREAM_DIVERGED)) {
+		struct colo_packet *p = primary_cursor(stream);
+		struct colo_packet *s = secondary_cursor(stream, out);
+		enum colo_reason reason;
+
+		if (!p || !s)
+			return;
+		if (!is_rst(p) && !is_rst(s)) {
+			reason = compare(stream, p, s);
+		} else if (is_rst(p) && is_rst(s) && p->seq == s->seq) {
+			stream->flags |= COLO_STREAM_P_RST;
+			stream->rst = p->seq;
+			stream->p_cursor = colo_queue_after(&stream->p_queue, p);
+			colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
+			reason = COLO_REASON_NONE;
+		} else {
+			reason = COLO_MISMATCH_RST;
+		}
+		if (reason != COLO_REASON_NONE)
+			mismatch(flow, reason, p, s, now_ns, out);
+	}
+}
+
+/**
+ * colo_stream_may_leave() - Do the secondary's acks allow a packet whose bytes matched?
+ *
+ * Rules tcp-release and tcp-pure-ack: what the client is told was received, the
+ * secondary must have received. A reset tells nothing.
+ */
+bool colo_stream_may_leave(const struct colo_flow *flow, const struct colo_packet *packet)
+{
+	const struct colo_stream *stream = &flow->stream;
+
+	if (!(packet->tcp_flags & COLO_TCP_ACK) || is_rst(packet))
+		return true;
+	if (!(stream->flags & COLO_STREAM_S_ACK))
+		return false;
+	if (!colo_after(packet->ack, stream->s_ack))
+		return true;
+	return flow->conn.node->config.ack_policy == COLO_ACK_CLAMP &&
+	       (!(stream->flags & COLO_STREAM_OUT_ACK) ||
+		colo_after(stream->s_ack, stream->out_ack));
+}
+
+static u16 window_up_to(u32 edge, u32 ack, u32 shift)
+{
+	u32 window;
+
+	if (!colo_after(edge, ack))
+		return 0;
+	window = (edge - ack) >> shift;
+	return window > 0xffff ? 0xffff : (u16)window;
+}
+
+/*
+ * The window that may leave with @ack: no further than the secondary can take, and
+ * what was promised is not taken back (rule tcp-window).
+ */
+static u16 window_out(const struct colo_stream *stream, const struct colo_packet *packet, u32 ack)
+{
+	u32 shift = packet->tcp_flags & COLO_TCP_SYN ? 0 : stream->shift;
+	u32 own, edge;
+
+	if (!packet->window || !(stream->flags & COLO_STREAM_S_ACK))
+		return packet->window;
+	if (!(packet->tcp_flags & COLO_TCP_SYN) && !(stream->flags & COLO_STREAM_SCALE))
+		return packet->window < stream->s_window ? packet->window : stream->s_window;
+
+	own = edge_of(stream, packet);
+	edge = colo_min_pos(own, stream->s_edge);
+	if (stream->flags & COLO_STREAM_OUT_ACK && colo_before(edge, stream->out_edge))
+		edge = colo_min_pos(own, stream->out_edge);
+	if (edge == own && ack == packet->ack)
+		return packet->window;
+	return window_up_to(edge, ack, shift);
+}
+
+static void note_out_ack(struct colo_stream *stream, u32 ack, u16 window, u32 shift)
+{
+	u32 edge = ack + ((u32)window << shift);
+
+	if (!(stream->flags & COLO_STREAM_OUT_ACK)) {
+		stream->flags |= COLO_STREAM_OUT_ACK;
+		stream->out_ack = ack;
+		stream->out_edge = edge;
+	}
+	stream->out_ack = colo_max_pos(stream->out_ack, ack);
+	stream->out_edge = colo_max_pos(stream->out_edge, edge);
+}
+
+static void edit_ack_and_window(struct colo_stream *stream, struct colo_packet *packet)
+{
+	struct colo_edit *edit = &packet->edit;
+
+	edit->ack = packet->ack;
+	if (colo_after(packet->ack, stream->s_ack)) {
+		edit->ack = stream->s_ack;
+		edit->mask |= COLO_EDIT_ACK;
+	}
+	edit->window = window_out(stream, packet, edit->ack);
+	if (edit->window != packet->window)
+		edit->mask |= COLO_EDIT_WINDOW;
+	note_out_ack(stream, edit->ack, edit->window,
+		     packet->tcp_flags & COLO_TCP_SYN ? 0 : stream->shift);
+}
+
+/* The client's PAWS would drop what comes later with an older stamp (RFC 7323, 5). */
+static void edit_timestamp(struct colo_stream *stream, struct colo_packet *packet)
+{
+	if (!(packet->options & COLO_OPT_TIMESTAMPS))
+		return;
+	if (stream->flags & COLO_STREAM_OUT_TS &&
+	    colo_before(packet->tsval, stream->out_tsval)) {
+		packet->edit.timestamp = stream->out_tsval;
+		packet->edit.mask |= COLO_EDIT_TSVAL;
+		return;
+	}
+	stream->flags |= COLO_STREAM_OUT_TS;
+	stream->out_tsval = packet->tsval;
+}
+
+static void edit_for_client(struct colo_stream *stream, struct colo_packet *packet)
+{
+	packet->edit.mask = 0;
+	if (is_rst(packet))
+		return;
+	if (packet->tcp_flags & COLO_TCP_ACK)
+		edit_ack_and_window(stream, packet);
+	edit_timestamp(stream, packet);
+	stream->out_end = colo_max_pos(stream->out_end, colo_packet_end(packet));
+}
+
+static bool is_clamped(const struct colo_packet *packet)
+{
+	return packet->edit.mask & (COLO_EDIT_ACK | COLO_EDIT_WINDOW);
+}
+
+static void set_kept(struct colo_stream *stream, struct colo_packet *packet, struct colo_out *out)
+{
+	if (stream->kept)
+		colo_node_drop(stream->kept, COLO_DROP_SUPERSEDED, out);
+	stream->kept = packet;
+}
+
+/** colo_stream_leave() - Release one packet, with what the client may be promised. */
+void colo_stream_leave(struct colo_flow *flow, struct colo_packet *packet, enum colo_reason reason,
+		       struct colo_out *out)
+{
+	edit_for_client(&flow->stream, packet);
+	colo_node_release(packet, reason, out);
+}
+
+/**
+ * colo_stream_let_go() - Release one packet that may leave, or a copy of it.
+ *
+ * A data-less ack that had to promise less than the primary meant stays with the
+ * core and leaves as a copy, to be sent again when the secondary catches up.
+ */
+void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,
+			enum colo_reason reason, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+
+	edit_for_client(stream, packet);
+	packet->reason = (u8)reason;
+	if (is_clamped(packet) && !colo_packet_units(packet) && !stream->p_acks.tail) {
+		set_kept(stream, packet, out);
+		colo_node_keep(packet);
+		out->resend = packet;
+		return;
+	}
+	if (!is_clamped(packet) && packet->tcp_flags & COLO_TCP_ACK)
+		set_kept(stream, NULL, out);
+	colo_node_release(packet, reason, out);
+}
+
+/* The ack and window that the kept packet may promise by now, if that is news. */
+static bool kept_has_news(struct colo_stream *stream)
+{
+	struct colo_packet *kept = stream->kept;
+	struct colo_edit *edit = &kept->edit;
+	u32 ack = colo_max_pos(stream->out_ack, colo_min_pos(kept->ack, stream->s_ack));
+	u32 edge = colo_min_pos(stream->p_edge, stream->s_edge);
+	u16 window;
+
+	if (stream->flags & COLO_STREAM_SCALE)
+		window = window_up_to(colo_max_pos(edge, stream->out_edge), ack, stream->shift);
+	else
+		window = stream->p_window < stream->s_window ? stream->p_window : stream->s_window;
+
+	if (!colo_after(ack, edit->ack) &&
+	    !colo_after(ack + ((u32)window << stream->shift),
+			edit->ack + ((u32)edit->window << stream->shift)))
+		return false;
+	edit->ack = ack;
+	edit->window = window;
+	edit->seq = stream->out_end;
+	edit->mask |= COLO_EDIT_SEQ | COLO_EDIT_ACK | COLO_EDIT_WINDOW;
+	return true;
+}
+
+/* Rule tcp-window: when the secondary's edge rises and the primary has nothing to say. */
+static void send_kept_again(struct colo_flow *flow, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	struct colo_packet *kept = stream->kept;
+
+	if (!kept || out->resend == kept || !kept_has_news(stream))
+		return;
+	note_out_ack(stream, kept->edit.ack, kept->edit.window, stream->shift);
+	if (kept->options & COLO_OPT_TIMESTAMPS) {
+		kept->edit.timestamp = colo_max_pos(kept->tsval, stream->out_tsval);
+		kept->edit.mask |= COLO_EDIT_TSVAL;
+	}
+	kept->reason = COLO_RELEASE_WINDOW;
+	if (colo_before(stream->out_ack, kept->ack) ||
+	    (stream->flags & COLO_STREAM_SCALE ? colo_before(stream->s_edge, stream->p_edge)
+					       : stream->s_window < stream->p_window)) {
+		out->resend = kept;
+		return;
+	}
+	stream->kept = NULL;
+	colo_node_release(kept, COLO_RELEASE_WINDOW, out);
+}
+
+/**
+ * colo_stream_release() - Release all that may leave by now.
+ *
+ * New data leaves in the stream's order (rule order). What has no new data waits
+ * for the secondary's ack only, and does not wait behind data.
+ */
+void colo_stream_release(struct colo_flow *flow, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	struct colo_packet *head;
+
+	while ((head = colo_queue_head(&stream->p_queue)) && head != stream->p_cursor &&
+	       colo_stream_may_leave(flow, head)) {
+		colo_queue_pop(&stream->p_queue);
+		colo_stream_let_go(flow, head,
+				   is_rst(head) ? COLO_RELEASE_RST : COLO_RELEASE_MATCHED, out);
+	}
+	while ((head = colo_queue_head(&stream->p_acks)) && colo_stream_may_leave(flow, head)) {
+		colo_queue_pop(&stream->p_acks);
+		colo_stream_let_go(flow, head,
+				   colo_packet_units(head) ? COLO_RELEASE_REPEAT : COLO_RELEASE_ACK,
+				   out);
+	}
+	send_kept_again(flow, out);
+}

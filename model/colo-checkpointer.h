@@ -1,0 +1,95 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_CHECKPOINTER_H
+#define COLO_CHECKPOINTER_H
+
+#include "colo-guest.h"
+#include "colo-primary-proxy.h"
+#include "colo-secondary-proxy.h"
+
+#include "ns3/data-rate.h"
+#include "ns3/nstime.h"
+#include "ns3/object.h"
+#include "ns3/traced-callback.h"
+
+namespace ns3
+{
+
+/** \ingroup colo One checkpoint, as the Checkpoint trace tells it when both guests go on. */
+struct ColoCheckpoint
+{
+    uint32_t epoch;     //!< that it began
+    colo_reason reason; //!< what asked for it first
+    Time requested;     //!< when
+    Time paused;        //!< when the primary guest stood still
+    Time committed;     //!< when the secondary host held the whole state: held packets left
+    Time resumed;       //!< when the primary guest went on
+};
+
+/**
+ * \ingroup colo
+ *
+ * What a hypervisor does for the pair: stops the guests, copies the primary's state to the
+ * secondary, lets both go on. It decides nothing: the state machines of both proxies' nodes do,
+ * this carries their messages over the checkpoint link and carries their actions out.
+ */
+class ColoCheckpointer : public Object
+{
+  public:
+    /** TracedCallback signature for Checkpoint. */
+    using CheckpointTracedCallback = void (*)(const ColoCheckpoint& checkpoint);
+
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * Begin to work.
+     * \param primaryProxy asks for checkpoints.
+     * \param secondaryProxy follows.
+     * \param primary the guest that is copied.
+     * \param secondary the guest that becomes the copy.
+     * \param tapDelay of both guests' links: how long frames are under way to them.
+     */
+    void Install(Ptr<ColoPrimaryProxy> primaryProxy,
+                 Ptr<ColoSecondaryProxy> secondaryProxy,
+                 Ptr<ColoGuest> primary,
+                 Ptr<ColoGuest> secondary,
+                 Time tapDelay);
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    /** One of the two hosts. */
+    struct Host
+    {
+        Ptr<ColoProxy> proxy;
+        Ptr<ColoGuest> guest;
+    };
+
+    void Act(Host& host, uint32_t actions, uint32_t epoch);
+    void Tell(Host& host, Time delay, enum colo_node_event event, uint32_t epoch);
+    void Happen(Host* host, enum colo_node_event event, uint32_t epoch);
+    void Freeze(Host* host);
+    void Resume(Host* host);
+    void Load();
+
+    Host m_primary;
+    Host m_secondary;
+    Time m_tapDelay;
+    Time m_overhead;
+    uint64_t m_stateSize;
+    DataRate m_linkRate;
+    Time m_linkDelay;
+    Time m_loadTime;
+    ColoCheckpoint m_current{};
+    TracedCallback<const ColoCheckpoint&> m_checkpointTrace;
+};
+
+} // namespace ns3
+
+#endif /* COLO_CHECKPOINTER_H */

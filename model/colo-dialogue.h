@@ -1,0 +1,192 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_DIALOGUE_H
+#define COLO_DIALOGUE_H
+
+#include "ns3/nstime.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace ns3
+{
+
+/** What one side says before the other says anything. */
+struct ColoTurn
+{
+    bool fromServer; //!< else from the client
+    uint64_t bytes;  //!< never 0 in a script that is played
+    Time pause;      //!< from the end of the previous turn (or the handshake) to the first byte
+};
+
+/** Which side ends a conversation. */
+enum class ColoCloser
+{
+    NOBODY, //!< the connection stays open
+    CLIENT,
+    SERVER
+};
+
+/** \ingroup colo The script of one TCP connection. */
+struct ColoConversation
+{
+    Time start;                               //!< after the start of the dialogue
+    uint16_t serverPort{0};                   //!< where the server listens
+    std::vector<ColoTurn> turns;              //!< in the order they are played
+    ColoCloser closer{ColoCloser::NOBODY};    //!< who closes first, once all turns are over
+    bool reset{false};                        //!< the capture ended in a RST; played as a close
+
+    /**
+     * \param fromServer which direction.
+     * \return the bytes this side says in all.
+     */
+    uint64_t GetBytes(bool fromServer) const;
+};
+
+/** \ingroup colo The script of a whole exchange between one client and one server. */
+struct ColoDialogue
+{
+    /** Each conversation takes a source port of the client from 20000 up. */
+    static constexpr uint32_t MAX_CONVERSATIONS = 40000;
+
+    std::vector<ColoConversation> conversations; //!< ordered by start
+
+    /**
+     * \param fromServer which direction.
+     * \return the bytes this side says in all conversations.
+     */
+    uint64_t GetBytes(bool fromServer) const;
+    /** \return the number of server turns that answer a client turn. */
+    uint64_t GetRequests() const;
+    /** \return the ports the server listens on, each once, ascending. */
+    std::vector<uint16_t> GetServerPorts() const;
+};
+
+/** \ingroup colo What a generated request-response exchange looks like. */
+struct ColoRequestResponse
+{
+    uint64_t requests{1000};     //!< in all, spread evenly over the connections
+    uint32_t connections{10};    //!< at once; those left without a request are not opened
+    uint64_t requestBytes{100};  //!< at least 1
+    uint64_t responseBytes{1000}; //!< at least 1
+    Time thinkTime;              //!< from a response to the next request of its connection
+    uint16_t serverPort{80};     //!< not 0
+};
+
+/**
+ * \ingroup colo
+ * \brief Make a request-response dialogue; the client closes each connection.
+ *
+ * \param workload its shape.
+ * \return the script.
+ * \throws std::invalid_argument if a figure is out of its range; the text names it.
+ */
+ColoDialogue ColoMakeRequestResponse(const ColoRequestResponse& workload);
+
+/**
+ * \ingroup colo
+ * \brief What stands at one place of a conversation.
+ *
+ * A byte from another place, direction or conversation differs with probability 255/256.
+ *
+ * \param conversation index of the conversation.
+ * \param fromServer the direction.
+ * \param position the byte's offset in its direction, from 0.
+ * \return the byte.
+ */
+uint8_t ColoDialogueByte(uint32_t conversation, bool fromServer, uint64_t position);
+
+/**
+ * \ingroup colo
+ * \brief Write what a side says from a position on.
+ *
+ * \param conversation index of the conversation.
+ * \param fromServer the direction.
+ * \param position offset of the first byte.
+ * \param buffer takes the bytes.
+ * \param size how many.
+ */
+void ColoDialogueFill(uint32_t conversation,
+                      bool fromServer,
+                      uint64_t position,
+                      uint8_t* buffer,
+                      std::size_t size);
+
+/**
+ * \ingroup colo
+ * \brief Count the bytes that are not what the side says.
+ *
+ * \param conversation index of the conversation.
+ * \param fromServer the direction.
+ * \param position offset of the first byte.
+ * \param buffer the bytes as received.
+ * \param size how many.
+ * \param firstWrong if any byte is wrong, set to the position of the first; may be null.
+ * \return the number of wrong bytes.
+ */
+std::size_t ColoDialogueCheck(uint32_t conversation,
+                              bool fromServer,
+                              uint64_t position,
+                              const uint8_t* buffer,
+                              std::size_t size,
+                              uint64_t* firstWrong = nullptr);
+
+/**
+ * \ingroup colo
+ * \brief Where one side of a conversation stands in its script.
+ *
+ * The side plays its own turns in order and waits for the whole of each of the peer's.
+ */
+class ColoDialogueCursor
+{
+  public:
+    ColoDialogueCursor() = default;
+    /**
+     * \param conversation the script; must outlive the cursor and its copies.
+     * \param isServer which side this is.
+     */
+    ColoDialogueCursor(const ColoConversation* conversation, bool isServer);
+
+    /** \return true once every turn of both sides is over. */
+    bool IsOver() const;
+    /** \return true if the current turn is this side's. */
+    bool IsMine() const;
+    /** \return index of the current turn. */
+    std::size_t GetTurn() const;
+    /** \return the current turn; not to be called once over. */
+    const ColoTurn& GetCurrent() const;
+    /** \return bytes that are missing to the end of the current turn. */
+    uint64_t GetLeft() const;
+    /** \return bytes sent in all. */
+    uint64_t GetSent() const;
+    /** \return bytes received in all. */
+    uint64_t GetReceived() const;
+    /**
+     * \brief Move on by what was handed to the socket.
+     * \param bytes at most GetLeft(), in a turn of this side.
+     * \return true if that ended the turn.
+     */
+    bool Send(uint64_t bytes);
+    /**
+     * \brief Move on by what was received, early bytes included.
+     * \param bytes any number.
+     * \return true if that ended a turn.
+     */
+    bool Receive(uint64_t bytes);
+
+  private:
+    bool SkipFinished();
+
+    const ColoConversation* m_conversation{nullptr};
+    bool m_isServer{false};
+    std::size_t m_turn{0};
+    uint64_t m_passed[2]{}; //!< bytes of the turns that are over, own and the peer's
+    uint64_t m_sent{0};
+    uint64_t m_received{0};
+};
+
+} // namespace ns3
+
+#endif /* COLO_DIALOGUE_H */

@@ -1,0 +1,248 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-primary-proxy.h"
+
+#include "ns3/enum.h"
+#include "ns3/log.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("ColoPrimaryProxy");
+
+NS_OBJECT_ENSURE_REGISTERED(ColoPrimaryProxy);
+
+TypeId
+ColoPrimaryProxy::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::ColoPrimaryProxy")
+            .SetParent<ColoProxy>()
+            .SetGroupName("Colo")
+            .AddConstructor<ColoPrimaryProxy>()
+            .AddAttribute("CheckpointIntervalMin",
+                          "Shortest time from a commit to the next checkpoint (storm limit).",
+                          TimeValue(Time()),
+                          MakeTimeAccessor(&ColoPrimaryProxy::m_intervalMin),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("CheckpointIntervalMax",
+                          "Longest time from a commit to the next checkpoint; 0 for no limit.",
+                          TimeValue(Time()),
+                          MakeTimeAccessor(&ColoPrimaryProxy::m_intervalMax),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("AckPolicy",
+                          "What happens to an ack that is ahead of the secondary's.",
+                          EnumValue(COLO_ACK_HOLD),
+                          MakeEnumAccessor(&ColoPrimaryProxy::m_ackPolicy),
+                          MakeEnumChecker(COLO_ACK_HOLD, "Hold", COLO_ACK_CLAMP, "Clamp"))
+            .AddAttribute("FlowHeldMax",
+                          "Packets of one guest that a flow holds before a checkpoint is "
+                          "requested; at twice as many they are dropped.",
+                          UintegerValue(16384),
+                          MakeUintegerAccessor(&ColoPrimaryProxy::m_flowHeldMax),
+                          MakeUintegerChecker<uint32_t>(1, 1u << 30))
+            .AddAttribute("NodeHeldMax",
+                          "The same for all flows of the pair together.",
+                          UintegerValue(262144),
+                          MakeUintegerAccessor(&ColoPrimaryProxy::m_nodeHeldMax),
+                          MakeUintegerChecker<uint32_t>(1, 1u << 30))
+            .AddAttribute("KcoloWakeup",
+                          "From a frame's arrival at an idle kcolo thread until it runs. An "
+                          "assumption, until the kernel modules are measured.",
+                          TimeValue(MicroSeconds(10)),
+                          MakeTimeAccessor(&ColoPrimaryProxy::m_wakeup),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("KcoloCostPerFrame",
+                          "Time that kcolo works on a frame whatever its size. An assumption, "
+                          "until the kernel modules are measured.",
+                          TimeValue(NanoSeconds(500)),
+                          MakeTimeAccessor(&ColoPrimaryProxy::m_costPerFrame),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("KcoloCostPerKib",
+                          "Time that kcolo works on 1024 bytes of a frame besides. An "
+                          "assumption, until the kernel modules are measured.",
+                          TimeValue(NanoSeconds(100)),
+                          MakeTimeAccessor(&ColoPrimaryProxy::m_costPerKib),
+                          MakeTimeChecker(Time()));
+    return tid;
+}
+
+void
+ColoPrimaryProxy::DoDispose()
+{
+    m_kcoloEvent.Cancel();
+    m_kcoloQueue.clear();
+    m_inboundDuringPause.clear();
+    ColoProxy::DoDispose();
+}
+
+colo_role
+ColoPrimaryProxy::GetRole() const
+{
+    return COLO_ROLE_PRIMARY;
+}
+
+void
+ColoPrimaryProxy::Configure(colo_config& config) const
+{
+    config.checkpoint_interval_min_ns = m_intervalMin.GetNanoSeconds();
+    config.checkpoint_interval_max_ns = m_intervalMax.GetNanoSeconds();
+    config.ack_policy = m_ackPolicy;
+    config.flow_held_max = m_flowHeldMax;
+    config.node_held_max = m_nodeHeldMax;
+}
+
+bool
+ColoPrimaryProxy::FromGuest(std::unique_ptr<Held> frame)
+{
+    if (frame->IsSyn())
+    {
+        SendOnSecDev(COLO_SHIM_HINT, *frame, frame->original);
+    }
+    Enqueue(std::move(frame));
+    return false;
+}
+
+void
+ColoPrimaryProxy::FromSecDev(const colo_shim&, std::unique_ptr<Held> frame)
+{
+    Enqueue(std::move(frame));
+}
+
+colo_side
+ColoPrimaryProxy::GetSecDevSide(const colo_shim&) const
+{
+    return COLO_SECONDARY;
+}
+
+bool
+ColoPrimaryProxy::ToGuest(std::unique_ptr<Held> frame)
+{
+    if (m_isStopped)
+    {
+        m_inboundDuringPause.push_back(std::move(frame));
+    }
+    else
+    {
+        Deliver(std::move(frame));
+    }
+    return false;
+}
+
+/** To both guests, and to the core. */
+void
+ColoPrimaryProxy::Deliver(std::unique_ptr<Held> frame)
+{
+    m_bridge->SendOutOf(m_tap, frame->original, frame->protocol, frame->source, frame->destination);
+    SendOnSecDev(COLO_SHIM_FRAME, *frame, frame->original);
+    Enqueue(std::move(frame));
+}
+
+void
+ColoPrimaryProxy::StopDelivery()
+{
+    m_isStopped = true;
+}
+
+void
+ColoPrimaryProxy::StartDelivery()
+{
+    m_isStopped = false;
+    for (auto& frame : std::exchange(m_inboundDuringPause, {}))
+    {
+        Deliver(std::move(frame));
+    }
+}
+
+Time
+ColoPrimaryProxy::GetCost(const Held& frame) const
+{
+    return m_costPerFrame + m_costPerKib * static_cast<int64_t>(frame.GetBytes().size()) / 1024;
+}
+
+void
+ColoPrimaryProxy::Enqueue(std::unique_ptr<Held> frame)
+{
+    const bool isIdle = m_kcoloQueue.empty();
+    m_kcoloQueue.push_back(std::move(frame));
+    if (isIdle)
+    {
+        m_kcoloEvent = Simulator::Schedule(m_wakeup + GetCost(*m_kcoloQueue.front()),
+                                           &ColoPrimaryProxy::Work,
+                                           this);
+    }
+}
+
+void
+ColoPrimaryProxy::Work()
+{
+    JudgeNext();
+    if (!m_kcoloQueue.empty())
+    {
+        m_kcoloEvent = Simulator::Schedule(GetCost(*m_kcoloQueue.front()),
+                                           &ColoPrimaryProxy::Work,
+                                           this);
+    }
+}
+
+void
+ColoPrimaryProxy::JudgeNext()
+{
+    std::unique_ptr<Held> frame = std::move(m_kcoloQueue.front());
+    m_kcoloQueue.pop_front();
+    const uint64_t now = Simulator::Now().GetNanoSeconds();
+    if (frame->GetSide() == COLO_INBOUND)
+    {
+        GetEngine().Observe(*frame, now);
+    }
+    else
+    {
+        GetEngine().Input(std::move(frame), now);
+    }
+    ArmDeadline();
+}
+
+/** What softirq has queued is of the old epoch, so it is judged before the commit. */
+bool
+ColoPrimaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
+{
+    if (event == COLO_EVENT_RECEIVED)
+    {
+        m_kcoloEvent.Cancel();
+        while (!m_kcoloQueue.empty())
+        {
+            JudgeNext();
+        }
+    }
+    return ColoProxy::CheckpointEvent(event, epoch);
+}
+
+/** The secondary's, too, leave as if from the tap: what it may send is the guest's. */
+void
+ColoPrimaryProxy::Release(std::unique_ptr<ColoFrame> frame)
+{
+    Trace(ColoVerdict::RELEASE, *frame);
+    const Held& held = static_cast<const Held&>(*frame);
+    m_bridge->Inject(m_tap,
+                     held.GetPacketOut(held.GetBytes()),
+                     held.protocol,
+                     held.source,
+                     held.destination);
+}
+
+void
+ColoPrimaryProxy::Resend(const ColoFrame& frame)
+{
+    Trace(ColoVerdict::RESEND, frame);
+    const Held& held = static_cast<const Held&>(frame);
+    m_bridge->Inject(m_tap,
+                     held.GetPacketOut(held.GetEditedBytes()),
+                     held.protocol,
+                     held.source,
+                     held.destination);
+}
+
+} // namespace ns3

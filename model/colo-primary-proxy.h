@@ -1,0 +1,70 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_PRIMARY_PROXY_H
+#define COLO_PRIMARY_PROXY_H
+
+#include "colo-proxy.h"
+
+#include <deque>
+
+namespace ns3
+{
+
+/**
+ * \ingroup colo
+ *
+ * The proxy on the primary host, in br0's forwarding path: takes the primary guest's frames out,
+ * holds them until the secondary has sent the same bytes, mirrors what comes for the guest to
+ * sec_dev, and asks for a checkpoint when the guests differ. Its kcolo thread wakes up, then works
+ * through its queue at a given cost a frame.
+ */
+class ColoPrimaryProxy : public ColoProxy
+{
+  public:
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
+    void StopDelivery() override;
+    void StartDelivery() override;
+
+  protected:
+    void DoDispose() override;
+    colo_role GetRole() const override;
+    void Configure(colo_config& config) const override;
+    bool FromGuest(std::unique_ptr<Held> frame) override;
+    void FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame) override;
+    bool ToGuest(std::unique_ptr<Held> frame) override;
+    colo_side GetSecDevSide(const colo_shim& shim) const override;
+
+    void Release(std::unique_ptr<ColoFrame> frame) override;
+    void Resend(const ColoFrame& frame) override;
+
+  private:
+    void Deliver(std::unique_ptr<Held> frame);
+    void Enqueue(std::unique_ptr<Held> frame);
+    Time GetCost(const Held& frame) const;
+    void Work();
+    void JudgeNext();
+
+    Time m_intervalMin;
+    Time m_intervalMax;
+    colo_ack_policy m_ackPolicy;
+    uint32_t m_flowHeldMax;
+    uint32_t m_nodeHeldMax;
+    Time m_wakeup;
+    Time m_costPerFrame;
+    Time m_costPerKib;
+
+    std::deque<std::unique_ptr<Held>> m_kcoloQueue; //!< what softirq has left for kcolo
+    EventId m_kcoloEvent;
+    std::deque<std::unique_ptr<Held>> m_inboundDuringPause;
+};
+
+} // namespace ns3
+
+#endif /* COLO_PRIMARY_PROXY_H */

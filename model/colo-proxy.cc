@@ -1,0 +1,349 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-proxy.h"
+
+#include "ns3/ethernet-header.h"
+#include "ns3/log.h"
+#include "ns3/mac48-address.h"
+#include "ns3/node.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("ColoProxy");
+
+NS_OBJECT_ENSURE_REGISTERED(ColoProxy);
+
+namespace
+{
+
+constexpr uint32_t ETHERNET_LEN = 14;
+
+std::vector<uint8_t>
+FrameBytes(Ptr<const Packet> packet,
+           uint16_t protocol,
+           const Address& source,
+           const Address& destination)
+{
+    std::vector<uint8_t> bytes(ETHERNET_LEN + packet->GetSize());
+    Mac48Address::ConvertFrom(destination).CopyTo(bytes.data());
+    Mac48Address::ConvertFrom(source).CopyTo(bytes.data() + 6);
+    colo_put16(bytes.data() + 12, protocol);
+    packet->CopyData(bytes.data() + ETHERNET_LEN, packet->GetSize());
+    return bytes;
+}
+
+void
+CopyPacketTags(Ptr<const Packet> from, Ptr<Packet> to)
+{
+    PacketTagIterator i = from->GetPacketTagIterator();
+    while (i.HasNext())
+    {
+        PacketTagIterator::Item item = i.Next();
+        std::unique_ptr<ObjectBase> made(item.GetTypeId().GetConstructor()());
+        auto* tag = dynamic_cast<Tag*>(made.get());
+        item.GetTag(*tag);
+        to->AddPacketTag(*tag);
+    }
+}
+
+uint64_t
+NowNs()
+{
+    return Simulator::Now().GetNanoSeconds();
+}
+
+} // namespace
+
+const char*
+ColoVerdict::GetEventName() const
+{
+    static const char* const names[] = {"release", "resend", "drop", "mismatch", "commit"};
+    return names[event];
+}
+
+const char*
+ColoVerdict::GetSideName() const
+{
+    static const char* const names[] = {"primary", "secondary", "inbound"};
+    return names[side];
+}
+
+ColoProxy::Held::Held(colo_side side,
+                      Ptr<const Packet> packet,
+                      uint16_t protocol,
+                      const Address& source,
+                      const Address& destination)
+    : ColoFrame(side, FrameBytes(packet, protocol, source, destination)),
+      original(packet),
+      protocol(protocol),
+      source(source),
+      destination(destination),
+      arrived(Simulator::Now())
+{
+}
+
+Ptr<Packet>
+ColoProxy::Held::GetPacketOut(const std::vector<uint8_t>& bytes) const
+{
+    Ptr<Packet> out = original->Copy();
+    if (!IsEdited())
+    {
+        return out;
+    }
+    const uint32_t headers = GetPacket().payload_offset - ETHERNET_LEN;
+    out->RemoveAtStart(headers);
+    Ptr<Packet> edited = Create<Packet>(bytes.data() + ETHERNET_LEN, headers);
+    edited->AddAtEnd(out);
+    CopyPacketTags(original, edited);
+    return edited;
+}
+
+TypeId
+ColoProxy::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::ColoProxy")
+            .SetParent<Object>()
+            .SetGroupName("Colo")
+            .AddAttribute("NodeIndex",
+                          "Index of the protected pair; both proxies of a pair have the same.",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&ColoProxy::m_nodeIndex),
+                          MakeUintegerChecker<uint16_t>())
+            .AddAttribute("CompareTimeout",
+                          "Longest time a packet is held before a checkpoint is requested; on the "
+                          "secondary host, longest time one waits for its sequence offset.",
+                          TimeValue(Seconds(3)),
+                          MakeTimeAccessor(&ColoProxy::m_compareTimeout),
+                          MakeTimeChecker(NanoSeconds(1)))
+            .AddTraceSource("Verdict",
+                            "The core decided on a packet, or asks for a checkpoint.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_verdictTrace),
+                            "ns3::ColoProxy::VerdictTracedCallback")
+            .AddTraceSource("Stale",
+                            "A frame on sec_dev was dropped: it is of another node or epoch.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_staleTrace),
+                            "ns3::Packet::TracedCallback");
+    return tid;
+}
+
+void
+ColoProxy::NotifyConstructionCompleted()
+{
+    Object::NotifyConstructionCompleted();
+    colo_config config;
+    colo_config_default(&config);
+    config.compare_timeout_ns = m_compareTimeout.GetNanoSeconds();
+    Configure(config);
+    m_engine = std::make_unique<ColoEngine>(m_nodeIndex, GetRole(), config, NowNs(), static_cast<ColoEngineRoom&>(*this));
+}
+
+void
+ColoProxy::Install(Ptr<ColoBridge> bridge, Ptr<NetDevice> tap, Ptr<NetDevice> secDev)
+{
+    m_bridge = bridge;
+    m_tap = tap;
+    m_secDev = secDev;
+    bridge->SetHook(MakeCallback(&ColoProxy::Ingress, this));
+    bridge->SetEgressHook(tap, MakeCallback(&ColoProxy::Egress, this));
+    secDev->GetNode()->RegisterProtocolHandler(MakeCallback(&ColoProxy::ReceiveOnSecDev, this),
+                                               COLO_SHIM_ETHERTYPE,
+                                               secDev,
+                                               true);
+}
+
+void
+ColoProxy::DoDispose()
+{
+    m_deadlineEvent.Cancel();
+    m_actionCallback = nullptr;
+    m_engine.reset();
+    m_bridge = nullptr;
+    m_tap = nullptr;
+    m_secDev = nullptr;
+    Object::DoDispose();
+}
+
+void
+ColoProxy::SetActionCallback(ActionCallback callback)
+{
+    m_actionCallback = std::move(callback);
+}
+
+const colo_node&
+ColoProxy::GetNode() const
+{
+    return m_engine->GetNode();
+}
+
+uint32_t
+ColoProxy::GetHostId() const
+{
+    return m_secDev->GetNode()->GetId();
+}
+
+ColoEngine&
+ColoProxy::GetEngine()
+{
+    return *m_engine;
+}
+
+bool
+ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
+{
+    const uint32_t before = GetNode().epoch;
+    bool fits = m_engine->Event(event, epoch, NowNs());
+    if (GetNode().epoch != before)
+    {
+        m_verdictTrace({ColoVerdict::COMMIT,
+                        COLO_PRIMARY,
+                        GetNode().cause,
+                        "",
+                        GetNode().epoch,
+                        0,
+                        Time()});
+    }
+    ArmDeadline();
+    return fits;
+}
+
+// Deadlines mostly move away before they come, so an event that is due early is left to find out.
+void
+ColoProxy::ArmDeadline()
+{
+    const uint64_t deadline = m_engine->GetDeadline();
+    if (deadline >= m_armedNs)
+    {
+        return;
+    }
+    m_deadlineEvent.Cancel();
+    m_armedNs = deadline;
+    const uint64_t now = NowNs();
+    m_deadlineEvent = Simulator::Schedule(NanoSeconds(deadline > now ? deadline - now : 0),
+                                          &ColoProxy::DeadlineOver,
+                                          this);
+}
+
+void
+ColoProxy::DeadlineOver()
+{
+    m_armedNs = COLO_NEVER_NS;
+    m_engine->Poll(NowNs());
+    ArmDeadline();
+}
+
+bool
+ColoProxy::Ingress(Ptr<NetDevice> port,
+                   Ptr<const Packet> packet,
+                   uint16_t protocol,
+                   const Address& source,
+                   const Address& destination)
+{
+    if (port != m_tap)
+    {
+        return true;
+    }
+    const colo_side side = GetRole() == COLO_ROLE_PRIMARY ? COLO_PRIMARY : COLO_SECONDARY;
+    return FromGuest(std::make_unique<Held>(side, packet, protocol, source, destination));
+}
+
+bool
+ColoProxy::Egress(Ptr<NetDevice>,
+                  Ptr<const Packet> packet,
+                  uint16_t protocol,
+                  const Address& source,
+                  const Address& destination)
+{
+    return ToGuest(std::make_unique<Held>(COLO_INBOUND, packet, protocol, source, destination));
+}
+
+void
+ColoProxy::ReceiveOnSecDev(Ptr<NetDevice>,
+                           Ptr<const Packet> packet,
+                           uint16_t,
+                           const Address& source,
+                           const Address& destination,
+                           NetDevice::PacketType)
+{
+    Ptr<Packet> inner = packet->Copy();
+    ColoShimHeader header;
+    inner->RemoveHeader(header);
+    const colo_shim& shim = header.GetShim();
+    if (!header.IsValid() || !colo_shim_is_current(&shim, &GetNode()))
+    {
+        NS_LOG_LOGIC("stale: " << header);
+        m_staleTrace(packet);
+        return;
+    }
+    FromSecDev(shim,
+               std::make_unique<Held>(GetSecDevSide(shim),
+                                      inner,
+                                      shim.ethertype,
+                                      source,
+                                      destination));
+}
+
+void
+ColoProxy::SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet)
+{
+    Ptr<Packet> outer = packet->Copy();
+    outer->AddHeader(ColoShimHeader({static_cast<u8>(kind),
+                                     m_nodeIndex,
+                                     GetNode().epoch,
+                                     frame.protocol}));
+    m_secDev->SendFrom(outer, frame.source, frame.destination, COLO_SHIM_ETHERTYPE);
+}
+
+void
+ColoProxy::Trace(ColoVerdict::Event event, const ColoFrame& frame)
+{
+    if (m_verdictTrace.IsEmpty())
+    {
+        return;
+    }
+    const colo_packet& packet = frame.GetPacket();
+    const bool isTcp = packet.kind == COLO_KIND_TCP;
+    m_verdictTrace({event,
+                    frame.GetSide(),
+                    static_cast<colo_reason>(packet.reason),
+                    isTcp ? ColoKeyToString(frame.GetKey()) : std::string(),
+                    isTcp ? packet.seq : 0,
+                    packet.payload_len,
+                    Simulator::Now() - static_cast<const Held&>(frame).arrived});
+}
+
+void
+ColoProxy::Drop(std::unique_ptr<ColoFrame> frame)
+{
+    Trace(ColoVerdict::DROP, *frame);
+}
+
+void
+ColoProxy::Mismatch(const colo_mismatch& mismatch)
+{
+    NS_LOG_INFO("mismatch: " << colo_reason_text(mismatch.reason) << ", "
+                             << ColoKeyToString(mismatch.conn->key) << " at "
+                             << mismatch.position);
+    m_verdictTrace({ColoVerdict::MISMATCH,
+                    COLO_PRIMARY,
+                    mismatch.reason,
+                    ColoKeyToString(mismatch.conn->key),
+                    mismatch.position,
+                    0,
+                    Time()});
+}
+
+void
+ColoProxy::Act(uint32_t actions, uint32_t epoch)
+{
+    if (m_actionCallback)
+    {
+        m_actionCallback(actions, epoch);
+    }
+}
+
+} // namespace ns3

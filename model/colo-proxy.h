@@ -1,0 +1,186 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_PROXY_H
+#define COLO_PROXY_H
+
+#include "colo-bridge.h"
+#include "colo-engine.h"
+#include "colo-shim-header.h"
+
+#include "ns3/address.h"
+#include "ns3/event-id.h"
+#include "ns3/net-device.h"
+#include "ns3/nstime.h"
+#include "ns3/object.h"
+#include "ns3/packet.h"
+#include "ns3/traced-callback.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace ns3
+{
+
+/**
+ * \ingroup colo
+ *
+ * One decision of the core, as the Verdict trace tells it.
+ */
+struct ColoVerdict
+{
+    /** What became of the packet, or of the epoch. */
+    enum Event
+    {
+        RELEASE,
+        RESEND,
+        DROP,
+        MISMATCH,
+        COMMIT
+    };
+
+    Event event;
+    colo_side side;     //!< whose packet; the primary's for a mismatch and a commit
+    colo_reason reason; //!< why
+    std::string flow;   //!< the connection; empty for what belongs to none
+    uint32_t seq;       //!< of the packet; the position of a mismatch; the epoch of a commit
+    uint32_t bytes;     //!< payload
+    Time held;          //!< from its arrival at the proxy
+
+    /** \return "release", "resend", "drop", "mismatch", "commit". */
+    const char* GetEventName() const;
+    /** \return "primary", "secondary", "inbound". */
+    const char* GetSideName() const;
+};
+
+/**
+ * \ingroup colo
+ *
+ * What the proxies of both hosts share: the engine, its deadlines, and the way of a frame between
+ * ns-3 and the core. The original packet, with its tags, is what goes on.
+ */
+class ColoProxy : public Object, protected ColoEngineRoom
+{
+  public:
+    /** Told what the core wants done to the checkpoint: COLO_ACTION_* bits, message epoch. */
+    using ActionCallback = std::function<void(uint32_t actions, uint32_t epoch)>;
+
+    /** TracedCallback signature for Verdict. */
+    using VerdictTracedCallback = void (*)(const ColoVerdict& verdict);
+
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * Begin to work on a host.
+     * \param bridge the guest's bridge.
+     * \param tap the bridge's port to the guest.
+     * \param secDev the link to the other host's proxy, no port of a bridge.
+     */
+    void Install(Ptr<ColoBridge> bridge, Ptr<NetDevice> tap, Ptr<NetDevice> secDev);
+
+    /** \param callback drives the checkpoint; see ColoCheckpointer. */
+    void SetActionCallback(ActionCallback callback);
+    /**
+     * Tell the core what happened to the checkpoint.
+     * \param event what happened.
+     * \param epoch of the message that told, if one did.
+     * \return false if it does not fit.
+     */
+    virtual bool CheckpointEvent(enum colo_node_event event, uint32_t epoch);
+    /** From now on the guest gets nothing: it is about to be paused. */
+    virtual void StopDelivery() = 0;
+    /** The guest goes on. */
+    virtual void StartDelivery() = 0;
+    /** \return the core's node: statistics and state. */
+    const colo_node& GetNode() const;
+    /** \return the node of this host. */
+    uint32_t GetHostId() const;
+
+  protected:
+    /** A frame and how ns-3 knows it. */
+    struct Held : ColoFrame
+    {
+        Held(colo_side side,
+             Ptr<const Packet> packet,
+             uint16_t protocol,
+             const Address& source,
+             const Address& destination);
+
+        /** \return the packet as it leaves: the original, or with the headers edited. */
+        Ptr<Packet> GetPacketOut(const std::vector<uint8_t>& bytes) const;
+
+        Ptr<const Packet> original;
+        uint16_t protocol;
+        Address source;
+        Address destination;
+        Time arrived;
+    };
+
+    void DoDispose() override;
+    void NotifyConstructionCompleted() override;
+
+    /** \return the role that the core plays here. */
+    virtual colo_role GetRole() const = 0;
+    /** \param config gets the attributes of the role. */
+    virtual void Configure(colo_config& config) const = 0;
+    /** A frame of the guest's; \return whether the bridge goes on with it. */
+    virtual bool FromGuest(std::unique_ptr<Held> frame) = 0;
+    /** A current frame of the other host's. */
+    virtual void FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame) = 0;
+    /** A frame that would go to the guest; \return whether the bridge goes on with it. */
+    virtual bool ToGuest(std::unique_ptr<Held> frame) = 0;
+    /** \return whose frames come in on sec_dev. */
+    virtual colo_side GetSecDevSide(const colo_shim& shim) const = 0;
+
+    ColoEngine& GetEngine();
+    /** Ask for a poll when the core's next deadline comes; after every use of the engine. */
+    void ArmDeadline();
+    void SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet);
+    void Trace(ColoVerdict::Event event, const ColoFrame& frame);
+
+    void Drop(std::unique_ptr<ColoFrame> frame) override;
+    void Mismatch(const colo_mismatch& mismatch) override;
+    void Act(uint32_t actions, uint32_t epoch) override;
+
+    Ptr<ColoBridge> m_bridge;
+    Ptr<NetDevice> m_tap;
+    Ptr<NetDevice> m_secDev;
+    Time m_compareTimeout;
+    bool m_isStopped{false}; //!< the guest gets nothing
+
+  private:
+    bool Ingress(Ptr<NetDevice> port,
+                 Ptr<const Packet> packet,
+                 uint16_t protocol,
+                 const Address& source,
+                 const Address& destination);
+    bool Egress(Ptr<NetDevice> port,
+                Ptr<const Packet> packet,
+                uint16_t protocol,
+                const Address& source,
+                const Address& destination);
+    void ReceiveOnSecDev(Ptr<NetDevice> device,
+                         Ptr<const Packet> packet,
+                         uint16_t protocol,
+                         const Address& source,
+                         const Address& destination,
+                         NetDevice::PacketType type);
+    void DeadlineOver();
+
+    uint16_t m_nodeIndex;
+    std::unique_ptr<ColoEngine> m_engine;
+    ActionCallback m_actionCallback;
+    EventId m_deadlineEvent;
+    uint64_t m_armedNs{COLO_NEVER_NS};
+    TracedCallback<const ColoVerdict&> m_verdictTrace;
+    TracedCallback<Ptr<const Packet>> m_staleTrace;
+};
+
+} // namespace ns3
+
+#endif /* COLO_PROXY_H */

@@ -1,0 +1,152 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-secondary-proxy.h"
+
+#include "ns3/log.h"
+#include "ns3/simulator.h"
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("ColoSecondaryProxy");
+
+NS_OBJECT_ENSURE_REGISTERED(ColoSecondaryProxy);
+
+TypeId
+ColoSecondaryProxy::GetTypeId()
+{
+    static TypeId tid =
+        TypeId("ns3::ColoSecondaryProxy")
+            .SetParent<ColoProxy>()
+            .SetGroupName("Colo")
+            .AddConstructor<ColoSecondaryProxy>()
+            .AddAttribute("Lag",
+                          "How long after the primary guest the secondary one gets a frame, "
+                          "besides the way over sec_dev.",
+                          TimeValue(MicroSeconds(200)),
+                          MakeTimeAccessor(&ColoSecondaryProxy::m_lag),
+                          MakeTimeChecker(Time()));
+    return tid;
+}
+
+colo_role
+ColoSecondaryProxy::GetRole() const
+{
+    return COLO_ROLE_SECONDARY;
+}
+
+void
+ColoSecondaryProxy::Configure(colo_config&) const
+{
+}
+
+bool
+ColoSecondaryProxy::FromGuest(std::unique_ptr<Held> frame)
+{
+    GetEngine().Input(std::move(frame), Simulator::Now().GetNanoSeconds());
+    ArmDeadline();
+    return false;
+}
+
+colo_side
+ColoSecondaryProxy::GetSecDevSide(const colo_shim& shim) const
+{
+    return shim.kind == COLO_SHIM_HINT ? COLO_PRIMARY : COLO_INBOUND;
+}
+
+void
+ColoSecondaryProxy::FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame)
+{
+    const uint64_t now = Simulator::Now().GetNanoSeconds();
+    if (shim.kind == COLO_SHIM_HINT)
+    {
+        GetEngine().Observe(*frame, now);
+    }
+    else
+    {
+        GetEngine().Input(std::move(frame), now);
+    }
+    ArmDeadline();
+}
+
+/** br1 is no way to the guest: what it gets comes from the primary host. */
+bool
+ColoSecondaryProxy::ToGuest(std::unique_ptr<Held>)
+{
+    return false;
+}
+
+void
+ColoSecondaryProxy::StopDelivery()
+{
+    m_isStopped = true;
+    m_run++;
+}
+
+void
+ColoSecondaryProxy::StartDelivery()
+{
+    m_isStopped = false;
+}
+
+/**
+ * The guest gets the new epoch's frames from the commit on. It still stands then, so they reach it
+ * when it goes on.
+ */
+bool
+ColoSecondaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
+{
+    bool fits = ColoProxy::CheckpointEvent(event, epoch);
+    if (fits && event == COLO_EVENT_STATE)
+    {
+        StartDelivery();
+    }
+    return fits;
+}
+
+void
+ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
+{
+    Trace(ColoVerdict::RELEASE, *frame);
+    const Held& held = static_cast<const Held&>(*frame);
+    Ptr<Packet> packet = held.GetPacketOut(held.GetBytes());
+    if (held.GetSide() == COLO_SECONDARY)
+    {
+        SendOnSecDev(COLO_SHIM_FRAME, held, packet);
+        return;
+    }
+    if (m_isStopped)
+    {
+        return; // the state that is about to be loaded has it
+    }
+    Simulator::Schedule(m_lag,
+                        &ColoSecondaryProxy::Deliver,
+                        this,
+                        packet,
+                        held.protocol,
+                        held.source,
+                        held.destination,
+                        m_run);
+}
+
+void
+ColoSecondaryProxy::Resend(const ColoFrame&)
+{
+    NS_FATAL_ERROR("the sequence fix keeps no packets to send again");
+}
+
+void
+ColoSecondaryProxy::Deliver(Ptr<Packet> packet,
+                            uint16_t protocol,
+                            const Address& source,
+                            const Address& destination,
+                            uint32_t run)
+{
+    if (run == m_run && m_bridge)
+    {
+        m_bridge->SendOutOf(m_tap, packet, protocol, source, destination);
+    }
+}
+
+} // namespace ns3

@@ -1,0 +1,561 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-tcp-socket.h"
+
+#include "colo-member-access.h"
+
+#include "ns3/abort.h"
+#include "ns3/ipv4-end-point.h"
+#include "ns3/ipv6-end-point.h"
+#include "ns3/log.h"
+#include "ns3/node.h"
+#include "ns3/rtt-estimator.h"
+#include "ns3/simulator.h"
+#include "ns3/tcp-congestion-ops.h"
+#include "ns3/tcp-l4-protocol.h"
+#include "ns3/tcp-rate-ops.h"
+#include "ns3/tcp-recovery-ops.h"
+#include "ns3/tcp-rx-buffer.h"
+#include "ns3/tcp-tx-buffer.h"
+#include "ns3/tcp-tx-item.h"
+
+#include <algorithm>
+#include <list>
+#include <tuple>
+
+namespace ns3
+{
+
+NS_LOG_COMPONENT_DEFINE("ColoTcpSocket");
+
+NS_OBJECT_ENSURE_REGISTERED(ColoTcpSocket);
+NS_OBJECT_ENSURE_REGISTERED(ColoTcpSocketFactory);
+
+using ColoTxItems = std::list<TcpTxItem*>;
+using ColoHighestSack = std::pair<ColoTxItems::const_iterator, SequenceNumber32>;
+
+COLO_MEMBER_ACCESS(ColoTxApp, TcpTxBuffer, m_appList, ColoTxItems);
+COLO_MEMBER_ACCESS(ColoTxSent, TcpTxBuffer, m_sentList, ColoTxItems);
+COLO_MEMBER_ACCESS(ColoTxHighestSack, TcpTxBuffer, m_highestSack, ColoHighestSack);
+COLO_MEMBER_ACCESS(ColoTxItemPacket, TcpTxItem, m_packet, Ptr<Packet>);
+COLO_MEMBER_ACCESS(ColoTimerEvent, Timer, m_event, EventId);
+
+// ---- ColoTwinTimers ----
+
+void
+ColoTwinTimers::Add(const EventId& original, Starter start)
+{
+    if (!original.IsExpired())
+    {
+        m_timers.push_back(
+            {Simulator::GetDelayLeft(original), original.GetUid(), std::move(start)});
+    }
+}
+
+void
+ColoTwinTimers::Start()
+{
+    std::sort(m_timers.begin(), m_timers.end(), [](const Timer& a, const Timer& b) {
+        return std::tie(a.left, a.uid) < std::tie(b.left, b.uid);
+    });
+    for (const Timer& timer : m_timers)
+    {
+        timer.start(timer.left);
+    }
+    m_timers.clear();
+}
+
+// ---- ColoTcpSocket: opening ----
+
+TypeId
+ColoTcpSocket::GetTypeId()
+{
+    static TypeId tid = TypeId("ns3::ColoTcpSocket")
+                            .SetParent<TcpSocketBase>()
+                            .SetGroupName("Colo")
+                            .AddConstructor<ColoTcpSocket>();
+    return tid;
+}
+
+ColoTcpSocket::ColoTcpSocket(const ColoTcpSocket& listener)
+    : TcpSocketBase(listener),
+      m_isnStream(listener.m_isnStream)
+{
+}
+
+void
+ColoTcpSocket::SetIsnStream(Ptr<RandomVariableStream> stream)
+{
+    m_isnStream = stream;
+}
+
+uint32_t
+ColoTcpSocket::GetIsn() const
+{
+    return m_isn;
+}
+
+TcpSocket::TcpStates_t
+ColoTcpSocket::GetState() const
+{
+    return m_state;
+}
+
+void
+ColoTcpSocket::DrawIsn()
+{
+    if (!m_isnStream)
+    {
+        return;
+    }
+    m_isn = m_isnStream->GetInteger();
+    const SequenceNumber32 isn(m_isn);
+    m_tcb->m_nextTxSequence = isn;
+    m_tcb->m_highTxMark = isn;
+    m_tcb->m_lastAckedSeq = isn;
+    m_txBuffer->SetHeadSequence(isn);
+    m_highRxAckMark = isn;
+    m_recover = isn;
+}
+
+void
+ColoTcpSocket::LearnPeerIsn(SequenceNumber32 isn)
+{
+    m_highRxMark = isn;
+    m_highTxAck = isn;
+}
+
+int
+ColoTcpSocket::Connect(const Address& address)
+{
+    if (m_state == CLOSED)
+    {
+        DrawIsn();
+    }
+    return TcpSocketBase::Connect(address);
+}
+
+Ptr<TcpSocketBase>
+ColoTcpSocket::Fork()
+{
+    return CopyObject<ColoTcpSocket>(this);
+}
+
+void
+ColoTcpSocket::CompleteFork(Ptr<Packet> packet,
+                            const TcpHeader& header,
+                            const Address& from,
+                            const Address& to)
+{
+    DrawIsn();
+    LearnPeerIsn(header.GetSequenceNumber());
+    TcpSocketBase::CompleteFork(packet, header, from, to);
+}
+
+void
+ColoTcpSocket::DoForwardUp(Ptr<Packet> packet, const Address& from, const Address& to)
+{
+    if (m_state == SYN_SENT)
+    {
+        TcpHeader header;
+        packet->PeekHeader(header);
+        if (header.GetFlags() & TcpHeader::SYN)
+        {
+            LearnPeerIsn(header.GetSequenceNumber());
+        }
+    }
+    TcpSocketBase::DoForwardUp(packet, from, to);
+}
+
+// An event does not tell what it will call, so the three places that start m_retxEvent note it.
+
+void
+ColoTcpSocket::SendEmptyPacket(uint8_t flags)
+{
+    const EventId before = m_retxEvent;
+    TcpSocketBase::SendEmptyPacket(flags);
+    if (m_retxEvent != before)
+    {
+        m_retxIsControl = true;
+        m_retxFlags = flags;
+    }
+}
+
+uint32_t
+ColoTcpSocket::SendDataPacket(SequenceNumber32 seq, uint32_t maxSize, bool withAck)
+{
+    const EventId before = m_retxEvent;
+    const uint32_t size = TcpSocketBase::SendDataPacket(seq, maxSize, withAck);
+    if (m_retxEvent != before)
+    {
+        m_retxIsControl = false;
+    }
+    return size;
+}
+
+void
+ColoTcpSocket::NewAck(const SequenceNumber32& ack, bool resetRto)
+{
+    const EventId before = m_retxEvent;
+    TcpSocketBase::NewAck(ack, resetRto);
+    if (m_retxEvent != before && !m_retxEvent.IsExpired())
+    {
+        m_retxIsControl = false;
+    }
+}
+
+void
+ColoTcpSocket::PersistTimeout()
+{
+    if (m_txBuffer->SizeFromSequence(m_tcb->m_nextTxSequence) > 0)
+    {
+        TcpSocketBase::PersistTimeout();
+        return;
+    }
+    // TcpSocketBase would use a null pointer, having no byte to probe the closed window with.
+    m_persistEvent =
+        Simulator::Schedule(m_persistTimeout, &ColoTcpSocket::PersistTimeout, this);
+}
+
+// ---- ColoTcpSocket: end points ----
+
+bool
+ColoTcpSocket::IsBound() const
+{
+    return m_endPoint != nullptr || m_endPoint6 != nullptr;
+}
+
+std::pair<Address, Address>
+ColoTcpSocket::GetEndPoints() const
+{
+    std::pair<Address, Address> endPoints;
+    GetSockName(endPoints.first);
+    GetPeerName(endPoints.second);
+    return endPoints;
+}
+
+Ptr<NetDevice>
+ColoTcpSocket::FindTwinDevice(Ptr<NetDevice> device) const
+{
+    return device ? m_node->GetDevice(device->GetIfIndex()) : nullptr;
+}
+
+void
+ColoTcpSocket::BindLike(const ColoTcpSocket& original)
+{
+    NS_ABORT_MSG_IF(IsBound(), "ColoTcpSocket: the twin of a socket has an end point already");
+    if (Ipv4EndPoint* end = original.m_endPoint)
+    {
+        m_endPoint = m_tcp->Allocate(FindTwinDevice(end->GetBoundNetDevice()),
+                                     end->GetLocalAddress(),
+                                     end->GetLocalPort(),
+                                     end->GetPeerAddress(),
+                                     end->GetPeerPort());
+    }
+    else if (Ipv6EndPoint* end6 = original.m_endPoint6)
+    {
+        m_endPoint6 = m_tcp->Allocate6(FindTwinDevice(end6->GetBoundNetDevice()),
+                                       end6->GetLocalAddress(),
+                                       end6->GetLocalPort(),
+                                       end6->GetPeerAddress(),
+                                       end6->GetPeerPort());
+    }
+    NS_ABORT_MSG_UNLESS(IsBound(), "ColoTcpSocket: no end point for the twin of a socket");
+    m_tcp->AddSocket(this);
+    SetupCallback();
+}
+
+Ptr<ColoTcpSocket>
+ColoTcpSocket::ForkForTwin()
+{
+    return CopyObject<ColoTcpSocket>(this);
+}
+
+void
+ColoTcpSocket::Vanish()
+{
+    CancelAllTimers();
+    DeallocateEndPoint();
+    m_tcp->RemoveSocket(this);
+    m_state = CLOSED;
+    SetConnectCallback(MakeNullCallback<void, Ptr<Socket>>(),
+                       MakeNullCallback<void, Ptr<Socket>>());
+    SetCloseCallbacks(MakeNullCallback<void, Ptr<Socket>>(), MakeNullCallback<void, Ptr<Socket>>());
+    SetRecvCallback(MakeNullCallback<void, Ptr<Socket>>());
+    SetSendCallback(MakeNullCallback<void, Ptr<Socket>, uint32_t>());
+    SetDataSentCallback(MakeNullCallback<void, Ptr<Socket>, uint32_t>());
+}
+
+// ---- ColoTcpSocket: cloning ----
+
+std::string
+ColoTcpSocket::WhyNotCloneable(TypeId congestionControl)
+{
+    const std::string name = congestionControl.GetName();
+    if (name == "ns3::TcpNewReno" || name == "ns3::TcpCubic")
+    {
+        return "";
+    }
+    return "a connection with " + name +
+           " cannot be cloned exactly; use ns3::TcpNewReno or ns3::TcpCubic";
+}
+
+std::string
+ColoTcpSocket::WhyNotCloneable() const
+{
+    const std::string recovery = m_recoveryOps->GetInstanceTypeId().GetName();
+    if (recovery != "ns3::TcpPrrRecovery" && recovery != "ns3::TcpClassicRecovery")
+    {
+        return "a connection with " + recovery + " cannot be cloned exactly";
+    }
+    return WhyNotCloneable(m_congestionControl->GetInstanceTypeId());
+}
+
+void
+ColoTcpSocket::CloneFrom(const ColoTcpSocket& original, ColoTwinTimers& timers)
+{
+    CancelAllTimers();
+    CopySettings(original);
+    CopyConnection(original);
+    CopyCongestionState(original);
+    CopyTxBuffer(original);
+    CopyTimers(original, timers);
+}
+
+void
+ColoTcpSocket::CopySettings(const ColoTcpSocket& from)
+{
+    BindToNetDevice(FindTwinDevice(from.m_boundnetdevice));
+    SetIpTos(from.GetIpTos());
+    SetPriority(from.GetPriority());
+    if (from.IsManualIpTtl())
+    {
+        SetIpTtl(from.GetIpTtl());
+    }
+    if (from.IsManualIpv6Tclass())
+    {
+        SetIpv6Tclass(from.GetIpv6Tclass());
+    }
+    if (from.IsManualIpv6HopLimit())
+    {
+        SetIpv6HopLimit(from.GetIpv6HopLimit());
+    }
+
+    m_delAckMaxCount = from.m_delAckMaxCount;
+    m_noDelay = from.m_noDelay;
+    m_synRetries = from.m_synRetries;
+    m_dataRetries = from.m_dataRetries;
+    m_minRto = from.m_minRto;
+    m_clockGranularity = from.m_clockGranularity;
+    m_delAckTimeout = from.m_delAckTimeout;
+    m_persistTimeout = from.m_persistTimeout;
+    m_cnTimeout = from.m_cnTimeout;
+    m_msl = from.m_msl;
+    m_maxWinSize = from.m_maxWinSize;
+    m_retxThresh = from.m_retxThresh;
+    m_limitedTx = from.m_limitedTx;
+}
+
+void
+ColoTcpSocket::CopyConnection(const ColoTcpSocket& from)
+{
+    m_isn = from.m_isn;
+    m_state = from.m_state;
+    m_errno = from.m_errno;
+    m_closeNotified = from.m_closeNotified;
+    m_closeOnEmpty = from.m_closeOnEmpty;
+    m_shutdownSend = from.m_shutdownSend;
+    m_shutdownRecv = from.m_shutdownRecv;
+    m_connected = from.m_connected;
+
+    m_synCount = from.m_synCount;
+    m_dataRetrCount = from.m_dataRetrCount;
+    m_dupAckCount = from.m_dupAckCount;
+    m_delAckCount = from.m_delAckCount;
+    m_bytesAckedNotProcessed = from.m_bytesAckedNotProcessed;
+
+    m_highTxAck = from.m_highTxAck;
+    m_rWnd = from.m_rWnd;
+    m_advWnd = from.m_advWnd;
+    m_highRxMark = from.m_highRxMark;
+    m_highRxAckMark = from.m_highRxAckMark;
+
+    m_sackEnabled = from.m_sackEnabled;
+    m_winScalingEnabled = from.m_winScalingEnabled;
+    m_rcvWindShift = from.m_rcvWindShift;
+    m_sndWindShift = from.m_sndWindShift;
+    m_timestampEnabled = from.m_timestampEnabled;
+    m_timestampToEcho = from.m_timestampToEcho;
+
+    m_rto = from.m_rto;
+    m_history = from.m_history;
+    m_rtt = from.m_rtt->Copy();
+
+    // Stored segments are never changed, so both buffers may hold the same ones.
+    m_tcb->m_rxBuffer = CopyObject(from.m_tcb->m_rxBuffer);
+}
+
+void
+ColoTcpSocket::CopyCongestionState(const ColoTcpSocket& from)
+{
+    m_recover = from.m_recover;
+    m_recoverActive = from.m_recoverActive;
+    m_isFirstPartialAck = from.m_isFirstPartialAck;
+    m_ecnEchoSeq = from.m_ecnEchoSeq;
+    m_ecnCESeq = from.m_ecnCESeq;
+    m_ecnCWRSeq = from.m_ecnCWRSeq;
+
+    // Member by member: the object must stay, trace sinks and callbacks are connected to it.
+    TcpSocketState& to = *m_tcb;
+    const TcpSocketState& tcb = *from.m_tcb;
+    to.m_cWnd = tcb.m_cWnd;
+    to.m_cWndInfl = tcb.m_cWndInfl;
+    to.m_ssThresh = tcb.m_ssThresh;
+    to.m_initialCWnd = tcb.m_initialCWnd;
+    to.m_initialSsThresh = tcb.m_initialSsThresh;
+    to.m_isRetransDataAcked = tcb.m_isRetransDataAcked;
+    to.m_segmentSize = tcb.m_segmentSize;
+    to.m_lastAckedSeq = tcb.m_lastAckedSeq;
+    to.m_congState = tcb.m_congState;
+    to.m_ecnState = tcb.m_ecnState;
+    to.m_highTxMark = tcb.m_highTxMark;
+    to.m_nextTxSequence = tcb.m_nextTxSequence;
+    to.m_rcvTimestampValue = tcb.m_rcvTimestampValue;
+    to.m_rcvTimestampEchoReply = tcb.m_rcvTimestampEchoReply;
+    to.m_pacing = tcb.m_pacing;
+    to.m_maxPacingRate = tcb.m_maxPacingRate;
+    to.m_pacingRate = tcb.m_pacingRate;
+    to.m_pacingSsRatio = tcb.m_pacingSsRatio;
+    to.m_pacingCaRatio = tcb.m_pacingCaRatio;
+    to.m_paceInitialWindow = tcb.m_paceInitialWindow;
+    to.m_minRtt = tcb.m_minRtt;
+    to.m_bytesInFlight = tcb.m_bytesInFlight;
+    to.m_lastRtt = tcb.m_lastRtt;
+    to.m_ecnMode = tcb.m_ecnMode;
+    to.m_useEcn = tcb.m_useEcn;
+    to.m_ectCodePoint = tcb.m_ectCodePoint;
+    to.m_lastAckedSackedBytes = tcb.m_lastAckedSackedBytes;
+
+    m_congestionControl = from.m_congestionControl->Fork();
+    m_recoveryOps = from.m_recoveryOps->Fork();
+    m_rateOps = CopyObject(DynamicCast<TcpRateLinux>(from.m_rateOps));
+}
+
+void
+ColoTcpSocket::CopyTxBuffer(const ColoTcpSocket& from)
+{
+    // TcpTxBuffer's copy constructor copies the pointers to its items, which it owns.
+    const auto copyItems = [](ColoTxItems& items) {
+        for (TcpTxItem*& item : items)
+        {
+            auto copy = new TcpTxItem(*item);
+            copy->*Member(ColoTxItemPacket()) = item->GetPacketCopy();
+            item = copy;
+        }
+    };
+    Ptr<TcpTxBuffer> copy = CopyObject(from.m_txBuffer);
+    TcpTxBuffer& buffer = *copy;
+    copyItems(buffer.*Member(ColoTxApp()));
+    copyItems(buffer.*Member(ColoTxSent()));
+
+    // It also keeps an iterator into the original's list, which is of no list before the first ACK.
+    const ColoTxItems& sent = buffer.*Member(ColoTxSent());
+    ColoHighestSack& highest = buffer.*Member(ColoTxHighestSack());
+    auto item = sent.begin();
+    auto originalItem = ((*from.m_txBuffer).*Member(ColoTxSent())).cbegin();
+    while (item != sent.end() && originalItem != highest.first)
+    {
+        ++item;
+        ++originalItem;
+    }
+    highest.first = item;
+
+    buffer.SetRWndCallback(MakeCallback(&ColoTcpSocket::GetRWnd, this));
+    m_txBuffer = copy;
+}
+
+void
+ColoTcpSocket::CopyTimers(const ColoTcpSocket& from, ColoTwinTimers& timers)
+{
+    m_retxIsControl = from.m_retxIsControl;
+    m_retxFlags = from.m_retxFlags;
+    timers.Add(from.m_retxEvent, [this](Time left) {
+        m_retxEvent =
+            m_retxIsControl
+                ? Simulator::Schedule(left, &ColoTcpSocket::SendEmptyPacket, this, m_retxFlags)
+                : Simulator::Schedule(left, &ColoTcpSocket::ReTxTimeout, this);
+    });
+    timers.Add(from.m_delAckEvent, [this](Time left) {
+        m_delAckEvent = Simulator::Schedule(left, &ColoTcpSocket::DelAckTimeout, this);
+    });
+    timers.Add(from.m_persistEvent, [this](Time left) {
+        m_persistEvent = Simulator::Schedule(left, &ColoTcpSocket::PersistTimeout, this);
+    });
+    timers.Add(from.m_lastAckEvent, [this](Time left) {
+        m_lastAckEvent = Simulator::Schedule(left, &ColoTcpSocket::LastAckTimeout, this);
+    });
+    timers.Add(from.m_timewaitEvent, [this](Time left) {
+        m_timewaitEvent = Simulator::Schedule(left, &ColoTcpSocket::CloseAndNotify, this);
+    });
+    timers.Add(from.m_sendPendingDataEvent, [this](Time left) {
+        m_sendPendingDataEvent =
+            Simulator::Schedule(left, &ColoTcpSocket::SendPendingData, this, m_connected);
+    });
+    timers.Add(from.m_pacingTimer.*Member(ColoTimerEvent()),
+               [this](Time left) { m_pacingTimer.Schedule(left); });
+}
+
+// ---- ColoTcpSocketFactory ----
+
+TypeId
+ColoTcpSocketFactory::GetTypeId()
+{
+    static TypeId tid = TypeId("ns3::ColoTcpSocketFactory")
+                            .SetParent<SocketFactory>()
+                            .SetGroupName("Colo")
+                            .AddConstructor<ColoTcpSocketFactory>();
+    return tid;
+}
+
+ColoTcpSocketFactory::ColoTcpSocketFactory()
+    : m_congestionControl(TcpNewReno::GetTypeId())
+{
+}
+
+void
+ColoTcpSocketFactory::SetIsnStream(Ptr<RandomVariableStream> stream)
+{
+    m_isnStream = stream;
+}
+
+void
+ColoTcpSocketFactory::SetCongestionControl(TypeId congestionControl)
+{
+    m_congestionControl = congestionControl;
+}
+
+Ptr<Socket>
+ColoTcpSocketFactory::CreateSocket()
+{
+    Ptr<TcpL4Protocol> tcp = GetObject<TcpL4Protocol>();
+    NS_ABORT_MSG_UNLESS(tcp, "ColoTcpSocketFactory: the node has no TCP");
+    TypeIdValue rttType;
+    tcp->GetAttribute("RttEstimatorType", rttType);
+    TypeIdValue recoveryType;
+    tcp->GetAttribute("RecoveryType", recoveryType);
+
+    Ptr<ColoTcpSocket> socket = CreateObject<ColoTcpSocket>();
+    socket->SetNode(GetObject<Node>());
+    socket->SetTcp(tcp);
+    socket->SetRtt(ObjectFactory(rttType.Get().GetName()).Create<RttEstimator>());
+    socket->SetCongestionControlAlgorithm(
+        ObjectFactory(m_congestionControl.GetName()).Create<TcpCongestionOps>());
+    socket->SetRecoveryAlgorithm(
+        ObjectFactory(recoveryType.Get().GetName()).Create<TcpRecoveryOps>());
+    socket->SetIsnStream(m_isnStream);
+    tcp->AddSocket(socket);
+    return socket;
+}
+
+} // namespace ns3

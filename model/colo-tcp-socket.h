@@ -1,0 +1,228 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_TCP_SOCKET_H
+#define COLO_TCP_SOCKET_H
+
+#include "ns3/event-id.h"
+#include "ns3/random-variable-stream.h"
+#include "ns3/socket-factory.h"
+#include "ns3/tcp-socket-base.h"
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * \ingroup colo
+ *
+ * The timers of a clone, to be started once all sockets are copied: those that expire at the same
+ * time must do so in the original's order, also across sockets.
+ */
+class ColoTwinTimers
+{
+  public:
+    /** Starts a timer with this delay. */
+    using Starter = std::function<void(Time)>;
+
+    /**
+     * \param original an event of the primary guest; nothing is added if it has expired
+     * \param start starts its twin
+     */
+    void Add(const EventId& original, Starter start);
+
+    /** Start all of them, in the context of the caller. */
+    void Start();
+
+  private:
+    /** A timer that is to be started. */
+    struct Timer
+    {
+        Time left;     //!< its delay
+        uint32_t uid;  //!< the original's id, which decides between equal delays
+        Starter start; //!< starts it
+    };
+
+    std::vector<Timer> m_timers; //!< in no order
+};
+
+/**
+ * \ingroup colo
+ *
+ * A TCP socket that draws its initial sequence number, as real systems do, and that can become a
+ * copy of a socket on another node: given the same frames at the same times, both then send the
+ * same frames at the same times.
+ */
+class ColoTcpSocket : public TcpSocketBase
+{
+  public:
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    ColoTcpSocket() = default;
+
+    /**
+     * What accepting a connection makes of a listening socket.
+     * \param listener the listening socket
+     */
+    ColoTcpSocket(const ColoTcpSocket& listener);
+
+    int Connect(const Address& address) override;
+
+    /**
+     * \param stream draws the ISN of every connection; without it they are 0 as in TcpSocketBase
+     */
+    void SetIsnStream(Ptr<RandomVariableStream> stream);
+
+    /**
+     * \return the ISN of the present connection
+     */
+    uint32_t GetIsn() const;
+
+    /**
+     * \return the state of the connection
+     */
+    TcpStates_t GetState() const;
+
+    /**
+     * \return whether the socket has an end point, so that packets can reach it
+     */
+    bool IsBound() const;
+
+    /**
+     * \return the local and the remote address and port of a bound socket
+     */
+    std::pair<Address, Address> GetEndPoints() const;
+
+    /**
+     * Whether the sockets of a congestion control can be cloned: some lose state when copied.
+     * \param congestionControl a TcpCongestionOps
+     * \return empty if they can, else the reason why not
+     */
+    static std::string WhyNotCloneable(TypeId congestionControl);
+
+    /**
+     * \return empty if this socket can be cloned, else the reason why not
+     */
+    std::string WhyNotCloneable() const;
+
+    /**
+     * Make a socket that has this one's callbacks and settings but no connection yet, as for an
+     * incoming connection.
+     * \return the socket
+     */
+    Ptr<ColoTcpSocket> ForkForTwin();
+
+    /**
+     * Take an end point on this node with the addresses and ports of a socket of another node.
+     * \param original the socket of the other node
+     */
+    void BindLike(const ColoTcpSocket& original);
+
+    /**
+     * Become a copy of the socket of another node, which must be cloneable and have the same end
+     * points (or none, like this one). Callbacks and trace sinks stay as they are.
+     * \param original the socket of the other node
+     * \param timers takes the timers that are to be started
+     */
+    void CloneFrom(const ColoTcpSocket& original, ColoTwinTimers& timers);
+
+    /** Cease to exist, without a packet or a notification. */
+    void Vanish();
+
+  protected:
+    Ptr<TcpSocketBase> Fork() override;
+    void CompleteFork(Ptr<Packet> packet,
+                      const TcpHeader& header,
+                      const Address& from,
+                      const Address& to) override;
+    void DoForwardUp(Ptr<Packet> packet, const Address& from, const Address& to) override;
+    void SendEmptyPacket(uint8_t flags) override;
+    uint32_t SendDataPacket(SequenceNumber32 seq, uint32_t maxSize, bool withAck) override;
+    void NewAck(const SequenceNumber32& ack, bool resetRto) override;
+    void PersistTimeout() override;
+
+  private:
+    /** Draw an ISN and begin counting at it. */
+    void DrawIsn();
+
+    /**
+     * Begin counting the peer's positions at its ISN, where TcpSocketBase begins at 0.
+     * \param isn the peer's ISN
+     */
+    void LearnPeerIsn(SequenceNumber32 isn);
+
+    /**
+     * The device of this node that corresponds to one of another node.
+     * \param device the other node's device, or null
+     * \return the device, or null
+     */
+    Ptr<NetDevice> FindTwinDevice(Ptr<NetDevice> device) const;
+
+    /**
+     * \name The parts of CloneFrom()
+     * \param from the socket of the other node
+     * @{
+     */
+    void CopySettings(const ColoTcpSocket& from);
+    void CopyConnection(const ColoTcpSocket& from);
+    void CopyCongestionState(const ColoTcpSocket& from);
+    void CopyTxBuffer(const ColoTcpSocket& from);
+    /** @} */
+
+    /**
+     * \param from the socket of the other node
+     * \param timers takes the timers that are to be started
+     */
+    void CopyTimers(const ColoTcpSocket& from, ColoTwinTimers& timers);
+
+    Ptr<RandomVariableStream> m_isnStream; //!< of the guest, not cloned
+    uint32_t m_isn{0};                     //!< of the present connection
+    bool m_retxIsControl{false};           //!< m_retxEvent sends m_retxFlags, else it is the RTO
+    uint8_t m_retxFlags{0};                //!< of the SYN or FIN to be repeated
+};
+
+/**
+ * \ingroup colo
+ *
+ * Makes the sockets of a guest. Applications name it where they would name TcpSocketFactory.
+ * RTT estimator and recovery algorithm are those of the node's TcpL4Protocol.
+ */
+class ColoTcpSocketFactory : public SocketFactory
+{
+  public:
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    ColoTcpSocketFactory();
+
+    Ptr<Socket> CreateSocket() override;
+
+    /**
+     * \param stream draws the ISN of every connection
+     */
+    void SetIsnStream(Ptr<RandomVariableStream> stream);
+
+    /**
+     * \param congestionControl the TcpCongestionOps of every socket; by default TcpNewReno
+     */
+    void SetCongestionControl(TypeId congestionControl);
+
+  private:
+    Ptr<RandomVariableStream> m_isnStream; //!< shared by all sockets
+    TypeId m_congestionControl;            //!< of all sockets
+};
+
+} // namespace ns3
+
+#endif /* COLO_TCP_SOCKET_H */

@@ -1,0 +1,136 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ *
+ * A protected guest pair under one workload: options in, table and files out.
+ */
+#include "colo-report.h"
+#include "colo-result-folder.h"
+#include "colo-scenario-options.h"
+#include "colo-world.h"
+
+#include "ns3/simulator.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <fmt/format.h>
+#include <iostream>
+#include <unistd.h>
+
+using namespace ns3;
+
+namespace
+{
+
+constexpr int EXIT_USAGE = 2;
+
+/** One line on a terminal, from the first second on. */
+class Progress
+{
+  public:
+    explicit Progress(uint64_t requests)
+        : m_requests(requests)
+    {
+    }
+
+    ~Progress()
+    {
+        if (m_isShown)
+        {
+            fmt::print(stderr, "\r\033[K");
+        }
+    }
+
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+    void Show(const char* what, Time now, uint64_t done)
+    {
+        const auto time = std::chrono::steady_clock::now();
+        if (time < m_next || !m_isTerminal)
+        {
+            return;
+        }
+        m_next = time + std::chrono::milliseconds(200);
+        m_isShown = true;
+        fmt::print(stderr,
+                   "\r\033[K{}: {} of {} requests, {:.1f} s simulated",
+                   what,
+                   done,
+                   m_requests,
+                   now.GetSeconds());
+    }
+
+  private:
+    uint64_t m_requests;
+    bool m_isTerminal{isatty(STDERR_FILENO) == 1};
+    bool m_isShown{false};
+    std::chrono::steady_clock::time_point m_next{std::chrono::steady_clock::now() +
+                                                 std::chrono::seconds(1)};
+};
+
+ColoRunNotes
+NotesFor(const char* what, Progress& progress)
+{
+    ColoRunNotes notes;
+    notes.progress = [what, &progress](Time now, uint64_t done) { progress.Show(what, now, done); };
+    return notes;
+}
+
+int
+Run(const ColoScenarioOptions& options)
+{
+    auto dialogue = std::make_shared<const ColoDialogue>(MakeColoDialogue(options));
+    std::optional<ColoResultFolder> folder;
+    if (!options.out.empty())
+    {
+        folder.emplace(options.out);
+    }
+
+    std::optional<ColoRunResult> unprotected;
+    ColoRunResult result;
+    {
+        Progress progress(dialogue->GetRequests());
+        if (options.isProtected)
+        {
+            unprotected =
+                RunColoWorld(options, dialogue, false, NotesFor("unprotected", progress));
+        }
+        ColoRunNotes notes = NotesFor("simulating", progress);
+        if (folder)
+        {
+            notes.pcapFolder = folder->GetPath();
+            notes.verdict = [&](const ColoVerdict& verdict) {
+                folder->Append("verdicts.jsonl", ColoReportVerdict(verdict, Simulator::Now()));
+            };
+        }
+        result = RunColoWorld(options, dialogue, options.isProtected, notes);
+    }
+
+    if (folder)
+    {
+        folder->Append("verdicts.jsonl", "");
+        folder->Append("summary.json", ColoReportJson(options, result, unprotected));
+        folder->Commit();
+    }
+    fmt::print("{}", ColoReportTable(options, result, unprotected));
+    const bool isWell = result.isFinished && !result.clientResets && !result.clientDataErrors;
+    return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+} // namespace
+
+int
+main(int argc, char* argv[])
+{
+    try
+    {
+        const std::optional<ColoScenarioOptions> options = ParseColoScenarioOptions(argc, argv);
+        return options ? Run(*options) : EXIT_SUCCESS;
+    }
+    catch (const std::exception& error)
+    {
+        std::cerr << "colo-scenario: " << error.what() << "\n";
+        return EXIT_USAGE;
+    }
+}

@@ -1,0 +1,588 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+// Client and server of a dialogue over a plain link, without protection: what the client checks
+// here is what it checks when a guest pair answers it.
+#define BOOST_TEST_MODULE model_dialogue
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "colo-capture.h"
+#include "colo-dialogue-client.h"
+#include "colo-dialogue-server.h"
+#include "colo-dialogue.h"
+#include "colo-tcp-socket.h"
+
+#include "ns3/boolean.h"
+#include "ns3/double.h"
+#include "ns3/internet-stack-helper.h"
+#include "ns3/ipv4-address-helper.h"
+#include "ns3/node-container.h"
+#include "ns3/object-vector.h"
+#include "ns3/rng-seed-manager.h"
+#include "ns3/simple-net-device-helper.h"
+#include "ns3/simulator.h"
+#include "ns3/string.h"
+#include "ns3/tcp-l4-protocol.h"
+#include "ns3/uinteger.h"
+
+#include <cmath>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace ns3;
+
+namespace
+{
+
+namespace data = boost::unit_test::data;
+
+const std::vector<std::string> TRACES = {"dns-tcp",
+                                         "http",
+                                         "redis",
+                                         "redis-benchmark",
+                                         "smtp",
+                                         "ssh",
+                                         "whois"};
+
+std::shared_ptr<const ColoDialogue>
+Share(ColoDialogue dialogue)
+{
+    return std::make_shared<const ColoDialogue>(std::move(dialogue));
+}
+
+std::shared_ptr<const ColoDialogue>
+OneConversation(std::vector<ColoTurn> turns, ColoCloser closer)
+{
+    ColoConversation conversation;
+    conversation.serverPort = 80;
+    conversation.turns = std::move(turns);
+    conversation.closer = closer;
+    return Share({{conversation}});
+}
+
+/** A client and a server, 1 ms apart. */
+struct Link
+{
+    Link()
+    {
+        RngSeedManager::SetSeed(1);
+        RngSeedManager::SetRun(1);
+        nodes.Create(2);
+        SimpleNetDeviceHelper link;
+        link.SetDeviceAttribute("DataRate", StringValue("100Mbps"));
+        link.SetChannelAttribute("Delay", TimeValue(MilliSeconds(1)));
+        NetDeviceContainer devices = link.Install(nodes);
+        InternetStackHelper stack;
+        stack.SetIpv6StackInstall(false);
+        stack.Install(nodes);
+        Ipv4AddressHelper addresses("10.0.0.0", "255.255.255.0");
+        serverAddress = addresses.Assign(devices).GetAddress(1);
+        client = CreateObject<ColoDialogueClient>();
+        client->SetAttribute("RemoteAddress", AddressValue(serverAddress));
+        nodes.Get(0)->AddApplication(client);
+        server = AddServer();
+        client->TraceConnectWithoutContext("Latency", MakeCallback(&Link::NoteLatency, this));
+        client->TraceConnectWithoutContext("Finished", MakeCallback(&Link::NoteFinished, this));
+        server->TraceConnectWithoutContext("Diverged", MakeCallback(&Link::NoteDiverged, this));
+    }
+
+    ~Link()
+    {
+        Simulator::Destroy();
+    }
+
+    Ptr<ColoDialogueServer> AddServer()
+    {
+        auto added = CreateObject<ColoDialogueServer>();
+        added->AssignStreams(7);
+        nodes.Get(1)->AddApplication(added);
+        return added;
+    }
+
+    void Play(std::shared_ptr<const ColoDialogue> dialogue, Time end = Seconds(60))
+    {
+        server->SetDialogue(dialogue);
+        client->SetDialogue(dialogue);
+        client->SetStartTime(MilliSeconds(10));
+        Simulator::Stop(end);
+        Simulator::Run();
+    }
+
+    void CheckAllRight(const ColoDialogue& dialogue)
+    {
+        BOOST_TEST(finished == 1U);
+        BOOST_TEST(client->IsFinished());
+        BOOST_TEST(client->GetDataErrors() == 0U);
+        BOOST_TEST(client->GetResets() == 0U);
+        BOOST_TEST(server->GetDataErrors() == 0U);
+        BOOST_TEST(client->GetBytesReceived() == dialogue.GetBytes(true));
+        BOOST_TEST(client->GetBytesSent() == dialogue.GetBytes(false));
+        BOOST_TEST(client->GetRequestsCompleted() == dialogue.GetRequests());
+        BOOST_TEST(client->GetConversationsCompleted() == dialogue.conversations.size());
+        BOOST_TEST(latencies.size() == dialogue.GetRequests());
+    }
+
+    void NoteLatency(Time latency)
+    {
+        latencies.push_back(latency);
+    }
+
+    void NoteFinished()
+    {
+        finished++;
+        finishedAt = Simulator::Now();
+    }
+
+    void NoteDiverged(uint32_t conversation, uint32_t turn)
+    {
+        diverged.insert({conversation, turn});
+    }
+
+    NodeContainer nodes;
+    Ipv4Address serverAddress;
+    Ptr<ColoDialogueClient> client;
+    Ptr<ColoDialogueServer> server;
+    std::vector<Time> latencies;
+    std::set<std::pair<uint32_t, uint32_t>> diverged;
+    uint32_t finished{0};
+    Time finishedAt;
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(content)
+
+BOOST_AUTO_TEST_CASE(fill_and_check_agree_at_any_alignment)
+{
+    for (uint64_t first : {0UL, 1UL, 7UL, 8UL, 1000003UL, 1UL << 40})
+    {
+        std::vector<uint8_t> bytes(37);
+        ColoDialogueFill(3, true, first, bytes.data(), bytes.size());
+        for (std::size_t i = 0; i < bytes.size(); i++)
+        {
+            BOOST_TEST(bytes[i] == ColoDialogueByte(3, true, first + i));
+        }
+        BOOST_TEST(ColoDialogueCheck(3, true, first, bytes.data(), bytes.size()) == 0U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(another_offset_direction_or_conversation_is_noticed)
+{
+    constexpr std::size_t SIZE = 4096;
+    std::vector<uint8_t> bytes(SIZE);
+    ColoDialogueFill(3, true, 100, bytes.data(), SIZE);
+    uint64_t first = 0;
+    // A random byte is right once in 256: 16 are expected, 64 would be 12 standard deviations off.
+    for (uint64_t offset : {0UL, 99UL, 101UL, 108UL, 4196UL, 65636UL})
+    {
+        BOOST_TEST(ColoDialogueCheck(3, true, offset, bytes.data(), SIZE, &first) > SIZE - 64);
+        BOOST_TEST(first < offset + 8);
+    }
+    BOOST_TEST(ColoDialogueCheck(3, false, 100, bytes.data(), SIZE) > SIZE - 64);
+    BOOST_TEST(ColoDialogueCheck(2, true, 100, bytes.data(), SIZE) > SIZE - 64);
+    BOOST_TEST(ColoDialogueCheck(4, true, 100, bytes.data(), SIZE) > SIZE - 64);
+}
+
+BOOST_AUTO_TEST_CASE(check_names_the_first_wrong_byte)
+{
+    std::vector<uint8_t> bytes(100);
+    ColoDialogueFill(0, false, 50, bytes.data(), bytes.size());
+    bytes[20] ^= 1;
+    bytes[30] ^= 0x80;
+    uint64_t first = 0;
+    BOOST_TEST(ColoDialogueCheck(0, false, 50, bytes.data(), bytes.size(), &first) == 2U);
+    BOOST_TEST(first == 70U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(script)
+
+BOOST_AUTO_TEST_CASE(requests_are_spread_evenly)
+{
+    ColoDialogue dialogue =
+        ColoMakeRequestResponse({10, 4, 100, 1000, MilliSeconds(5), 8080});
+    BOOST_REQUIRE(dialogue.conversations.size() == 4U);
+    std::vector<std::size_t> turns;
+    for (const auto& conversation : dialogue.conversations)
+    {
+        turns.push_back(conversation.turns.size());
+        BOOST_TEST(conversation.serverPort == 8080);
+        BOOST_TEST((conversation.closer == ColoCloser::CLIENT));
+        BOOST_TEST((conversation.turns[0].pause == Time(0)));
+        BOOST_TEST((conversation.turns[2].pause == MilliSeconds(5)));
+    }
+    BOOST_TEST(turns == (std::vector<std::size_t>{6, 6, 4, 4}), boost::test_tools::per_element());
+    BOOST_TEST(dialogue.GetRequests() == 10U);
+    BOOST_TEST(dialogue.GetBytes(false) == 1000U);
+    BOOST_TEST(dialogue.GetBytes(true) == 10000U);
+}
+
+BOOST_AUTO_TEST_CASE(connections_without_a_request_are_not_opened)
+{
+    BOOST_TEST(ColoMakeRequestResponse({3, 10, 1, 1, Time(0), 80}).conversations.size() == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(figures_out_of_range_are_named)
+{
+    auto complaint = [](const ColoRequestResponse& workload) -> std::string {
+        try
+        {
+            ColoMakeRequestResponse(workload);
+        }
+        catch (const std::invalid_argument& error)
+        {
+            return error.what();
+        }
+        return "";
+    };
+    BOOST_TEST(complaint({0, 1, 1, 1, Time(0), 80}) == "requests must be at least 1");
+    BOOST_TEST(complaint({1, 0, 1, 1, Time(0), 80}) == "connections must be from 1 to 40000");
+    BOOST_TEST(complaint({1, 40001, 1, 1, Time(0), 80}) == "connections must be from 1 to 40000");
+    BOOST_TEST(complaint({1, 1, 0, 1, Time(0), 80}) == "request size must be at least 1 byte");
+    BOOST_TEST(complaint({1, 1, 1, 0, Time(0), 80}) == "response size must be at least 1 byte");
+    BOOST_TEST(complaint({1, 1, 1, 1, Seconds(-1), 80}) == "think time must not be negative");
+    BOOST_TEST(complaint({1, 1, 1, 1, Time(0), 0}) == "server port must not be 0");
+}
+
+BOOST_AUTO_TEST_CASE(early_bytes_count_for_the_turn_they_belong_to)
+{
+    ColoConversation conversation;
+    conversation.turns = {{false, 10, Time(0)}, {true, 5, Time(0)}, {false, 20, Time(0)}};
+    ColoDialogueCursor server(&conversation, true);
+    BOOST_TEST(!server.Receive(9));
+    BOOST_TEST(server.Receive(6)); // five of them are of turn 2
+    BOOST_TEST(server.IsMine());
+    BOOST_TEST(server.Send(5));
+    BOOST_TEST(server.GetTurn() == 2U);
+    BOOST_TEST(server.GetLeft() == 15U);
+    BOOST_TEST(server.Receive(15));
+    BOOST_TEST(server.IsOver());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(play)
+
+BOOST_DATA_TEST_CASE_F(Link, a_capture_is_played_to_its_end, data::make(TRACES), trace)
+{
+    auto dialogue =
+        Share(ColoReadCapture(std::string(COLO_TRACES_DIR) + "/" + trace + ".pcap"));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+}
+
+BOOST_FIXTURE_TEST_CASE(many_connections_at_once, Link)
+{
+    auto dialogue = Share(ColoMakeRequestResponse({1000, 250, 300, 5000, MilliSeconds(2), 80}));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+}
+
+BOOST_FIXTURE_TEST_CASE(turns_larger_than_the_socket_buffers, Link)
+{
+    auto dialogue = Share(ColoMakeRequestResponse({2, 1, 700000, 900000, Time(0), 80}));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+}
+
+BOOST_FIXTURE_TEST_CASE(conversations_with_several_server_ports, Link)
+{
+    ColoDialogue dialogue = ColoMakeRequestResponse({6, 3, 10, 10, Time(0), 80});
+    dialogue.conversations[1].serverPort = 8080;
+    auto shared = Share(dialogue);
+    Play(shared);
+    CheckAllRight(dialogue);
+}
+
+BOOST_DATA_TEST_CASE_F(Link,
+                       either_side_closes_or_none,
+                       data::make({0, 1, 2}),
+                       closer)
+{
+    // The server has the first word, the client the last.
+    auto dialogue = OneConversation(
+        {{true, 500, Time(0)}, {false, 20, Time(0)}, {true, 5, Time(0)}, {false, 3000, Time(0)}},
+        static_cast<ColoCloser>(closer));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+}
+
+BOOST_FIXTURE_TEST_CASE(latency_is_from_first_byte_to_last, Link)
+{
+    auto dialogue = OneConversation({{false, 100, MilliSeconds(20)}, {true, 100, MilliSeconds(30)}},
+                                    ColoCloser::CLIENT);
+    Play(dialogue);
+    BOOST_REQUIRE(latencies.size() == 1U);
+    // The server's pause and twice the way, whose frames of some 160 bytes take 13 µs each.
+    BOOST_TEST(latencies[0].GetMicroSeconds() >= 32000);
+    BOOST_TEST(latencies[0].GetMicroSeconds() <= 32040);
+}
+
+BOOST_FIXTURE_TEST_CASE(long_pauses_are_capped, Link)
+{
+    ColoDialogue dialogue =
+        *OneConversation({{false, 100, Seconds(500)}, {true, 100, Seconds(700)}}, ColoCloser::CLIENT);
+    dialogue.conversations.push_back(dialogue.conversations[0]);
+    dialogue.conversations[1].start = Seconds(900);
+    client->SetAttribute("MaxPause", TimeValue(MilliSeconds(100)));
+    server->SetAttribute("MaxPause", TimeValue(MilliSeconds(300)));
+    auto shared = Share(dialogue);
+    Play(shared);
+    CheckAllRight(dialogue);
+    // Start, gap, pause, pause, and two round trips of 2 ms with ARP.
+    BOOST_TEST(finishedAt.GetMilliSeconds() >= 514);
+    BOOST_TEST(finishedAt.GetMilliSeconds() <= 520);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(faults)
+
+BOOST_DATA_TEST_CASE_F(Link, divergence_follows_its_probability, data::make({0.0, 0.1, 1.0}), p)
+{
+    constexpr uint32_t RESPONSES = 2000;
+    server->SetAttribute("Diverges", BooleanValue(true));
+    server->SetAttribute("Divergence", DoubleValue(p));
+    Play(Share(ColoMakeRequestResponse({RESPONSES, 20, 50, 200, Time(0), 80})));
+    double sigma = std::sqrt(RESPONSES * p * (1 - p));
+    BOOST_TEST(std::abs(server->GetTurnsDiverged() - RESPONSES * p) <= 4 * sigma);
+    BOOST_TEST(diverged.size() == server->GetTurnsDiverged());
+    // Every diverged turn reaches the client, in one to three wrong bytes.
+    BOOST_TEST(client->GetDataErrors() >= diverged.size());
+    BOOST_TEST(client->GetDataErrors() <= 3 * diverged.size());
+    BOOST_TEST(server->GetTurnsSent() == RESPONSES);
+    BOOST_TEST(client->GetFirstDataError().has_value() == (p > 0));
+}
+
+BOOST_FIXTURE_TEST_CASE(only_a_server_that_diverges_does, Link)
+{
+    server->SetAttribute("Divergence", DoubleValue(1));
+    auto dialogue = Share(ColoMakeRequestResponse({20, 2, 50, 200, Time(0), 80}));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+    BOOST_TEST(server->GetTurnsDiverged() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_with_another_script_is_noticed, Link)
+{
+    // Its response is 5 bytes longer than the client's script has it.
+    auto heard = OneConversation({{false, 10, Time(0)}, {true, 100, Time(0)}}, ColoCloser::NOBODY);
+    auto spoken = OneConversation({{false, 10, Time(0)}, {true, 105, Time(0)}}, ColoCloser::NOBODY);
+    server->SetDialogue(spoken);
+    client->SetDialogue(heard);
+    Simulator::Stop(Seconds(2));
+    Simulator::Run();
+    BOOST_TEST(client->GetDataErrors() == 5U);
+    BOOST_REQUIRE(client->GetFirstDataError().has_value());
+    BOOST_TEST(client->GetFirstDataError()->position == 100U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_speaks_out_of_turn_is_noticed, Link)
+{
+    server->SetDialogue(
+        OneConversation({{true, 50, Time(0)}, {false, 10, Time(0)}}, ColoCloser::NOBODY));
+    client->SetDialogue(
+        OneConversation({{false, 10, MilliSeconds(100)}, {true, 50, Time(0)}}, ColoCloser::NOBODY));
+    Simulator::Stop(Seconds(2));
+    Simulator::Run();
+    BOOST_TEST(client->GetDataErrors() == 50U);
+    BOOST_TEST(client->GetRequestsCompleted() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_server_notices_wrong_requests, Link)
+{
+    // The client's second conversation comes from the source port of the server's first.
+    auto dialogue = Share(ColoMakeRequestResponse({2, 2, 400, 10, Time(0), 80}));
+    server->SetAttribute("ClientPortBase", UintegerValue(20001));
+    Play(dialogue, Seconds(5));
+    BOOST_TEST(server->GetDataErrors() > 390U);
+    BOOST_TEST(client->GetDataErrors() > 5U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_closes_too_early_counts_as_reset, Link)
+{
+    server->SetDialogue(
+        OneConversation({{false, 10, Time(0)}, {true, 50, Time(0)}}, ColoCloser::SERVER));
+    client->SetDialogue(
+        OneConversation({{false, 10, Time(0)}, {true, 60, Time(0)}}, ColoCloser::CLIENT));
+    Simulator::Stop(Seconds(2));
+    Simulator::Run();
+    BOOST_TEST(client->GetResets() == 1U);
+    BOOST_TEST(client->GetDataErrors() == 0U);
+    BOOST_TEST(client->GetConversationsCompleted() == 0U);
+    BOOST_TEST(finished == 1U);
+}
+
+/** A server of which the dialogue knows nothing: it reads no byte, so that its close is a RST. */
+struct Rude : Link
+{
+    Rude()
+    {
+        auto elsewhere = *OneConversation({{false, 10, Time(0)}}, ColoCloser::CLIENT);
+        elsewhere.conversations[0].serverPort = 81;
+        server->SetDialogue(Share(elsewhere));
+        client->SetDialogue(
+            OneConversation({{false, 10, Time(0)}, {true, 10, Time(0)}}, ColoCloser::CLIENT));
+    }
+
+    void Listen()
+    {
+        listener = Socket::CreateSocket(nodes.Get(1), TcpSocketFactory::GetTypeId());
+        listener->Bind(InetSocketAddress(Ipv4Address::GetAny(), 80));
+        listener->Listen();
+        listener->SetAcceptCallback(MakeNullCallback<bool, Ptr<Socket>, const Address&>(),
+                                    MakeCallback(&Rude::Accept, this));
+    }
+
+    void Accept(Ptr<Socket> socket, const Address&)
+    {
+        Simulator::Schedule(MilliSeconds(50), &Socket::Close, socket);
+    }
+
+    Ptr<Socket> listener;
+};
+
+BOOST_FIXTURE_TEST_CASE(a_reset_connection_counts_as_reset, Rude)
+{
+    Listen();
+    Simulator::Stop(Seconds(2));
+    Simulator::Run();
+    BOOST_TEST(client->GetResets() == 1U);
+    BOOST_TEST(client->GetConversationsCompleted() == 0U);
+    BOOST_TEST(finished == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connection_that_nobody_accepts_counts_as_reset, Rude)
+{
+    // ns-3 does not take a RST for an answer to a SYN, and repeats it to the last.
+    Simulator::Stop(Seconds(1000));
+    Simulator::Run();
+    BOOST_TEST(client->GetResets() == 1U);
+    BOOST_TEST(finished == 1U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(twin)
+
+/**
+ * Every few milliseconds another server on the node becomes a copy of the present one, which dies,
+ * and goes on with the same sockets. What a copy lacks or does not hook up shows as a conversation
+ * that stalls, or as bytes that come twice or not at all.
+ */
+struct Takeover : Link
+{
+    Takeover()
+    {
+        auto factory = CreateObject<ColoTcpSocketFactory>();
+        nodes.Get(1)->AggregateObject(factory);
+        server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
+    }
+
+    void TakeOverEvery(Time interval)
+    {
+        m_interval = interval;
+        Simulator::ScheduleWithContext(nodes.Get(1)->GetId(), interval, &Takeover::TakeOver, this);
+    }
+
+    /** A connection that is being accepted still belongs to the server that dies. */
+    bool IsAccepting() const
+    {
+        ObjectVectorValue sockets;
+        nodes.Get(1)->GetObject<TcpL4Protocol>()->GetAttribute("SocketList", sockets);
+        for (auto i = sockets.Begin(); i != sockets.End(); ++i)
+        {
+            auto socket = DynamicCast<ColoTcpSocket>(i->second);
+            if (socket && socket->GetState() == TcpSocket::SYN_RCVD)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void TakeOver()
+    {
+        if (IsAccepting())
+        {
+            Simulator::Schedule(MicroSeconds(500), &Takeover::TakeOver, this);
+            return;
+        }
+        // A server that dies lets go of its sockets, so it is parked on others first.
+        std::map<Ptr<Socket>, Ptr<Socket>> realOf;
+        auto parked = AddServer();
+        parked->SetStartTime(Seconds(1000));
+        parked->CloneFrom(server, [&](Ptr<Socket> socket) {
+            auto dummy = Socket::CreateSocket(nodes.Get(1), TcpSocketFactory::GetTypeId());
+            realOf[dummy] = socket;
+            return dummy;
+        });
+        turnsSent += server->GetTurnsSent();
+        server->Dispose();
+        server = AddServer();
+        server->CloneFrom(parked, [&](Ptr<Socket> dummy) { return realOf.at(dummy); });
+        parked->Dispose();
+        takeovers++;
+        if (!client->IsFinished())
+        {
+            TakeOverEvery(m_interval);
+        }
+    }
+
+    uint32_t takeovers{0};
+    uint64_t turnsSent{0};
+
+  private:
+    Time m_interval;
+};
+
+BOOST_DATA_TEST_CASE_F(Takeover, a_copy_goes_on_anywhere, data::make(TRACES), trace)
+{
+    auto dialogue =
+        Share(ColoReadCapture(std::string(COLO_TRACES_DIR) + "/" + trace + ".pcap"));
+    TakeOverEvery(MicroSeconds(1700));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+    BOOST_TEST(takeovers > 5U);
+    std::size_t serverTurns = 0;
+    for (const auto& conversation : dialogue->conversations)
+    {
+        for (const auto& turn : conversation.turns)
+        {
+            serverTurns += turn.fromServer;
+        }
+    }
+    BOOST_TEST(turnsSent + server->GetTurnsSent() == serverTurns);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_goes_on_in_the_middle_of_turns, Takeover)
+{
+    auto dialogue = Share(ColoMakeRequestResponse({8, 2, 300000, 400000, Time(0), 80}));
+    TakeOverEvery(MilliSeconds(5));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+    BOOST_TEST(takeovers > 20U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_copy_does_not_diverge_because_its_twin_does, Takeover)
+{
+    server->SetAttribute("Diverges", BooleanValue(true));
+    server->SetAttribute("Divergence", DoubleValue(1));
+    TakeOverEvery(MilliSeconds(100));
+    Play(OneConversation({{false, 10, Time(0)},
+                          {true, 100, Time(0)},
+                          {false, 10, MilliSeconds(200)},
+                          {true, 100, Time(0)}},
+                         ColoCloser::CLIENT));
+    BOOST_TEST(diverged.size() == 1U);
+    BOOST_TEST(server->GetTurnsDiverged() == 0U);
+    BOOST_TEST(client->GetDataErrors() > 0U);
+    BOOST_TEST(client->GetDataErrors() <= 3U);
+    BOOST_TEST(client->GetFirstDataError()->position < 100U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
