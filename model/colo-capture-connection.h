@@ -54,8 +54,8 @@ class ColoCaptureConnection
         bool isKnown{false};
         bool hasSyn{false};
         uint32_t isn{0};
-        uint32_t nextSeq{0};               //!< of the byte at next
-        uint64_t next{0};                  //!< all before was said
+        uint32_t nextSeq{0};                //!< of the byte at next
+        uint64_t next{0};                   //!< all before was said
         std::map<uint64_t, uint64_t> ahead; //!< start → end of what arrived behind a hole
     };
 

@@ -84,8 +84,8 @@ Open(const std::string& file)
     {
         const char* name = pcap_datalink_val_to_name(linkType);
         Fail(file,
-             "link type " + std::to_string(linkType) + (name ? std::string(" (") + name + ")" : "") +
-                 " is not supported");
+             "link type " + std::to_string(linkType) +
+                 (name ? std::string(" (") + name + ")" : "") + " is not supported");
     }
     return handle;
 }

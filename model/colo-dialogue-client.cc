@@ -399,10 +399,8 @@ ColoDialogueClient::SendTurn(uint32_t index, Conversation& conversation)
 {
     for (bool isEnd = false; !isEnd;)
     {
-        auto size = static_cast<uint32_t>(
-            std::min<uint64_t>({conversation.cursor.GetLeft(),
-                                conversation.socket->GetTxAvailable(),
-                                CHUNK}));
+        auto size = static_cast<uint32_t>(std::min<uint64_t>(
+            {conversation.cursor.GetLeft(), conversation.socket->GetTxAvailable(), CHUNK}));
         if (size == 0)
         {
             return false;

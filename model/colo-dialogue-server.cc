@@ -103,6 +103,12 @@ ColoDialogueServer::AssignStreams(int64_t stream)
     return 1;
 }
 
+uint32_t
+ColoDialogueServer::GetConversationsOpen() const
+{
+    return m_connections.size();
+}
+
 uint64_t
 ColoDialogueServer::GetDataErrors() const
 {
@@ -415,8 +421,7 @@ ColoDialogueServer::Play(uint32_t index, Connection& connection)
         }
         connection.phase = Phase::WAITING;
     }
-    if (connection.cursor.IsOver() &&
-        m_dialogue->conversations[index].closer == ColoCloser::SERVER)
+    if (connection.cursor.IsOver() && m_dialogue->conversations[index].closer == ColoCloser::SERVER)
     {
         Close(index);
     }
@@ -450,10 +455,8 @@ ColoDialogueServer::SendTurn(uint32_t index, Connection& connection)
     for (bool isEnd = false; !isEnd;)
     {
         uint64_t position = connection.cursor.GetSent();
-        auto size = static_cast<uint32_t>(
-            std::min<uint64_t>({connection.cursor.GetLeft(),
-                                connection.socket->GetTxAvailable(),
-                                CHUNK}));
+        auto size = static_cast<uint32_t>(std::min<uint64_t>(
+            {connection.cursor.GetLeft(), connection.socket->GetTxAvailable(), CHUNK}));
         if (size == 0)
         {
             return false;

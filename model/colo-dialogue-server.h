@@ -49,6 +49,8 @@ class ColoDialogueServer : public ColoGuestApplication
      * \return how many were used.
      */
     int64_t AssignStreams(int64_t stream);
+    /** \return conversations that were accepted and are not closed yet. */
+    uint32_t GetConversationsOpen() const;
     /** \return received bytes that are not the script's. */
     uint64_t GetDataErrors() const;
     /** \return turns that were handed whole to their sockets. */
@@ -58,7 +60,8 @@ class ColoDialogueServer : public ColoGuestApplication
 
     /**
      * Must run in the context of this guest's node. The statistics, the divergence attributes and
-     * their random stream stay this guest's own; bytes that diverged but were not sent yet are healed.
+     * their random stream stay this guest's own; bytes that diverged but were not sent yet are
+     * healed.
      */
     void CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twinOf) override;
 

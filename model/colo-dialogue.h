@@ -32,11 +32,11 @@ enum class ColoCloser
 /** \ingroup colo The script of one TCP connection. */
 struct ColoConversation
 {
-    Time start;                               //!< after the start of the dialogue
-    uint16_t serverPort{0};                   //!< where the server listens
-    std::vector<ColoTurn> turns;              //!< in the order they are played
-    ColoCloser closer{ColoCloser::NOBODY};    //!< who closes first, once all turns are over
-    bool reset{false};                        //!< the capture ended in a RST; played as a close
+    Time start;                            //!< after the start of the dialogue
+    uint16_t serverPort{0};                //!< where the server listens
+    std::vector<ColoTurn> turns;           //!< in the order they are played
+    ColoCloser closer{ColoCloser::NOBODY}; //!< who closes first, once all turns are over
+    bool reset{false};                     //!< the capture ended in a RST; played as a close
 
     /**
      * \param fromServer which direction.
@@ -67,12 +67,12 @@ struct ColoDialogue
 /** \ingroup colo What a generated request-response exchange looks like. */
 struct ColoRequestResponse
 {
-    uint64_t requests{1000};     //!< in all, spread evenly over the connections
-    uint32_t connections{10};    //!< at once; those left without a request are not opened
-    uint64_t requestBytes{100};  //!< at least 1
+    uint64_t requests{1000};      //!< in all, spread evenly over the connections
+    uint32_t connections{10};     //!< at once; those left without a request are not opened
+    uint64_t requestBytes{100};   //!< at least 1
     uint64_t responseBytes{1000}; //!< at least 1
-    Time thinkTime;              //!< from a response to the next request of its connection
-    uint16_t serverPort{80};     //!< not 0
+    Time thinkTime;               //!< from a response to the next request of its connection
+    uint16_t serverPort{80};      //!< not 0
 };
 
 /**

@@ -76,8 +76,10 @@ ColoEngine::ColoEngine(uint16_t id,
                        colo_role role,
                        const colo_config& config,
                        uint64_t nowNs,
-                       ColoEngineRoom& room)
-    : m_room(room)
+                       ColoEngineRoom& room,
+                       std::size_t connectionsMax)
+    : m_room(room),
+      m_connectionsMax(connectionsMax)
 {
     colo_node_init(&m_node, id, role, &config, nowNs);
 }
@@ -140,7 +142,7 @@ ColoEngine::Find(Table<Entry>& table, const colo_key& key, uint64_t nowNs, bool 
 bool
 ColoEngine::MakeSpace()
 {
-    if (GetConnections() < CONNECTIONS_MAX)
+    if (GetConnections() < m_connectionsMax)
     {
         return true;
     }

@@ -111,12 +111,14 @@ class ColoEngine
      * \param config limits and intervals.
      * \param nowNs the time.
      * \param room is told what to do; must outlive the engine.
+     * \param connectionsMax connections that fit.
      */
     ColoEngine(uint16_t id,
                colo_role role,
                const colo_config& config,
                uint64_t nowNs,
-               ColoEngineRoom& room);
+               ColoEngineRoom& room,
+               std::size_t connectionsMax = CONNECTIONS_MAX);
     ~ColoEngine();
 
     ColoEngine(const ColoEngine&) = delete;
@@ -183,6 +185,7 @@ class ColoEngine
 
     colo_node m_node;
     ColoEngineRoom& m_room;
+    const std::size_t m_connectionsMax;
     Table<colo_flow> m_flows;
     Table<colo_seqfix> m_fixes;
 };

@@ -283,7 +283,8 @@ ColoGuest::MakeTwin(const ColoTcpSocket& original) const
 void
 ColoGuest::CloneApplications(const ColoGuest& primary, TwinMap twins)
 {
-    // Applications may also hold closed sockets, which TCP has forgotten.
+    // Applications may also hold sockets that are not bound yet or closed, of which TCP need not
+    // know.
     const auto twinOf = [this, &twins](Ptr<Socket> socket) -> Ptr<Socket> {
         Ptr<ColoTcpSocket> original = DynamicCast<ColoTcpSocket>(socket);
         if (!original)
@@ -299,6 +300,7 @@ ColoGuest::CloneApplications(const ColoGuest& primary, TwinMap twins)
             ColoTwinTimers timers;
             twin->CloneFrom(*original, timers);
             timers.Start();
+            m_node->GetObject<TcpL4Protocol>()->RemoveSocket(twin);
         }
         return twin;
     };

@@ -124,7 +124,7 @@ class ColoHelper
     ObjectFactory m_secondaryProxy;
     ObjectFactory m_checkpointer;
     ObjectFactory m_guest;
-    DataRate m_secDevRate{"1Gbps"};
+    DataRate m_secDevRate{"10Gbps"};
     Time m_secDevDelay{MicroSeconds(20)};
     Time m_tapDelay{MicroSeconds(5)};
 };

@@ -49,7 +49,7 @@ ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, DataRate rate, Time delay)
     return {first, end(b)};
 }
 
-void
+Ptr<PcapFileWrapper>
 ColoLinkDevice::EnablePcap(const Ends& ends, const std::string& file)
 {
     PcapHelper helper;
@@ -63,6 +63,7 @@ ColoLinkDevice::EnablePcap(const Ends& ends, const std::string& file)
                 pcap->Write(Simulator::Now(), frame);
             }));
     }
+    return pcap;
 }
 
 bool

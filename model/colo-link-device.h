@@ -53,8 +53,9 @@ class ColoLinkDevice : public SimpleNetDevice
      * Write what both ends of a link send into one capture.
      * \param ends the link.
      * \param file name of the capture.
+     * \return the capture, which tells whether it could be written.
      */
-    static void EnablePcap(const Ends& ends, const std::string& file);
+    static Ptr<PcapFileWrapper> EnablePcap(const Ends& ends, const std::string& file);
 
     bool Send(Ptr<Packet> packet, const Address& dest, uint16_t protocol) override;
     bool SendFrom(Ptr<Packet> packet,

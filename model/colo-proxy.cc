@@ -36,8 +36,9 @@ FrameBytes(Ptr<const Packet> packet,
     return bytes;
 }
 
+/** To a packet of the same size and layout that has no tags yet. */
 void
-CopyPacketTags(Ptr<const Packet> from, Ptr<Packet> to)
+CopyTags(Ptr<const Packet> from, Ptr<Packet> to)
 {
     PacketTagIterator i = from->GetPacketTagIterator();
     while (i.HasNext())
@@ -47,6 +48,15 @@ CopyPacketTags(Ptr<const Packet> from, Ptr<Packet> to)
         auto* tag = dynamic_cast<Tag*>(made.get());
         item.GetTag(*tag);
         to->AddPacketTag(*tag);
+    }
+    ByteTagIterator j = from->GetByteTagIterator();
+    while (j.HasNext())
+    {
+        ByteTagIterator::Item item = j.Next();
+        std::unique_ptr<ObjectBase> made(item.GetTypeId().GetConstructor()());
+        auto* tag = dynamic_cast<Tag*>(made.get());
+        item.GetTag(*tag);
+        to->AddByteTag(*tag, item.GetStart(), item.GetEnd());
     }
 }
 
@@ -96,9 +106,10 @@ ColoProxy::Held::GetPacketOut(const std::vector<uint8_t>& bytes) const
     }
     const uint32_t headers = GetPacket().payload_offset - ETHERNET_LEN;
     out->RemoveAtStart(headers);
+    out->RemoveAllByteTags(); // those of the headers would be lost: all are copied below
     Ptr<Packet> edited = Create<Packet>(bytes.data() + ETHERNET_LEN, headers);
     edited->AddAtEnd(out);
-    CopyPacketTags(original, edited);
+    CopyTags(original, edited);
     return edited;
 }
 
@@ -154,6 +165,7 @@ ColoProxy::Install(Ptr<ColoBridge> bridge, Ptr<NetDevice> tap, Ptr<NetDevice> se
                                                COLO_SHIM_ETHERTYPE,
                                                secDev,
                                                true);
+    ArmDeadline(); // periodic checkpoints do not wait for a first frame
 }
 
 void

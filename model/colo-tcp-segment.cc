@@ -92,8 +92,7 @@ ParseIpv4(View view, ColoTcpSegment& segment)
     {
         total = view.wire;
     }
-    if (header < 20 || total < header || total > view.wire ||
-        total > OFFLOAD_MAX)
+    if (header < 20 || total < header || total > view.wire || total > OFFLOAD_MAX)
     {
         return ColoParse::MALFORMED;
     }

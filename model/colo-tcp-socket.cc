@@ -214,8 +214,7 @@ ColoTcpSocket::PersistTimeout()
         return;
     }
     // TcpSocketBase would use a null pointer, having no byte to probe the closed window with.
-    m_persistEvent =
-        Simulator::Schedule(m_persistTimeout, &ColoTcpSocket::PersistTimeout, this);
+    m_persistEvent = Simulator::Schedule(m_persistTimeout, &ColoTcpSocket::PersistTimeout, this);
 }
 
 // ---- ColoTcpSocket: end points ----
@@ -437,9 +436,32 @@ ColoTcpSocket::CopyCongestionState(const ColoTcpSocket& from)
     to.m_ectCodePoint = tcb.m_ectCodePoint;
     to.m_lastAckedSackedBytes = tcb.m_lastAckedSackedBytes;
 
+    CopyLaterState(*this, from, 0);
+
     m_congestionControl = from.m_congestionControl->Fork();
     m_recoveryOps = from.m_recoveryOps->Fork();
     m_rateOps = CopyObject(DynamicCast<TcpRateLinux>(from.m_rateOps));
+}
+
+template <typename Self>
+auto
+ColoTcpSocket::CopyLaterState(Self& to, const Self& from, int)
+    -> decltype(from.m_sndFack, from.m_tcb->m_srtt, void())
+{
+    to.m_fackEnabled = from.m_fackEnabled;
+    to.m_sndFack = from.m_sndFack;
+    to.m_fackAwnd = from.m_fackAwnd;
+    to.m_outstandingRetransBytes = from.m_outstandingRetransBytes;
+    to.m_tcb->m_fackAwnd = from.m_tcb->m_fackAwnd;
+    to.m_tcb->m_isCwndLimited = from.m_tcb->m_isCwndLimited;
+    to.m_tcb->m_srtt = from.m_tcb->m_srtt;
+    to.m_tcb->m_abeEnabled = from.m_tcb->m_abeEnabled;
+}
+
+template <typename Self>
+void
+ColoTcpSocket::CopyLaterState(Self&, const Self&, long)
+{
 }
 
 void

@@ -183,6 +183,18 @@ class ColoTcpSocket : public TcpSocketBase
      */
     void CopyTimers(const ColoTcpSocket& from, ColoTwinTimers& timers);
 
+    /**
+     * Copy the state that TcpSocketBase has in ns-3.48. In ns-3.37, which has not all of it, the
+     * second overload is taken.
+     * @{
+     */
+    template <typename Self>
+    static auto CopyLaterState(Self& to, const Self& from, int)
+        -> decltype(from.m_sndFack, from.m_tcb->m_srtt, void());
+    template <typename Self>
+    static void CopyLaterState(Self& to, const Self& from, long);
+    /** @} */
+
     Ptr<RandomVariableStream> m_isnStream; //!< of the guest, not cloned
     uint32_t m_isn{0};                     //!< of the present connection
     bool m_retxIsControl{false};           //!< m_retxEvent sends m_retxFlags, else it is the RTO

@@ -56,12 +56,12 @@ PausesMs(const ColoRunResult& result)
     std::vector<double> pauses;
     for (const ColoCheckpoint& checkpoint : result.checkpoints)
     {
-        pauses.push_back((checkpoint.resumed - checkpoint.paused).GetSeconds() * 1e3);
+        pauses.push_back((checkpoint.resumed - checkpoint.paused).GetNanoSeconds() / 1e6);
     }
     return pauses;
 }
 
-/** From one checkpoint's resume to the next one's request. */
+/** From one checkpoint's request to the next one's. */
 std::vector<double>
 IntervalsMs(const ColoRunResult& result)
 {
@@ -69,7 +69,7 @@ IntervalsMs(const ColoRunResult& result)
     for (std::size_t i = 1; i < result.checkpoints.size(); i++)
     {
         const Time from = result.checkpoints[i - 1].requested;
-        intervals.push_back((result.checkpoints[i].requested - from).GetSeconds() * 1e3);
+        intervals.push_back((result.checkpoints[i].requested - from).GetNanoSeconds() / 1e6);
     }
     return intervals;
 }
@@ -85,26 +85,47 @@ CheckpointReasons(const ColoRunResult& result)
     return reasons;
 }
 
+/** In words: a name such as "bytes" beside a number would read as a size. */
 std::string
-DescribeReasons(const std::map<std::string, uint64_t>& reasons)
+GetReasonText(const std::string& name)
 {
-    std::string text;
-    for (const auto& [name, count] : reasons)
+    for (int reason = 0; reason < COLO_REASON_COUNT; reason++)
     {
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
+        if (name == colo_reason_name(static_cast<colo_reason>(reason)))
+        {
+            return colo_reason_text(static_cast<colo_reason>(reason));
+        }
     }
-    return text.empty() ? "none" : text;
+    return name;
 }
 
 std::string
-DescribeMs(const std::vector<double>& values)
+DescribeReasons(const std::map<std::string, uint64_t>& reasons)
+{
+    uint64_t all = 0;
+    std::string text;
+    for (const auto& [name, count] : reasons)
+    {
+        all += count;
+        text += fmt::format("{}{} ({})", text.empty() ? ": " : ", ", GetReasonText(name), count);
+    }
+    return fmt::format("{}{}", all, text);
+}
+
+std::string
+DescribeMs(const std::string& title, const std::vector<double>& values)
 {
     const Distribution d(values);
     if (!d.count)
     {
-        return "-";
+        return fmt::format("  {:<22} {:>9} {:>9} {:>9} {:>9}\n", title, "-", "-", "-", "-");
     }
-    return fmt::format("{:9.3f} {:9.3f} {:9.3f} {:9.3f}", d.mean, d.p50, d.p99, d.max);
+    return fmt::format("  {:<22} {:9.3f} {:9.3f} {:9.3f} {:9.3f}\n",
+                       title,
+                       d.mean,
+                       d.p50,
+                       d.p99,
+                       d.max);
 }
 
 Json
@@ -115,24 +136,71 @@ ToJson(const std::vector<double>& values)
 }
 
 std::string
-DescribeRun(const char* title, const ColoRunResult& run)
+DescribeWorkload(const ColoScenarioOptions& options)
 {
-    return fmt::format("  {:<12} {:10.3f} Mbit/s   {:9.3f} s   {}\n",
-                       title,
-                       run.GetThroughputMbps(),
-                       run.durationSeconds,
-                       DescribeMs(run.latencyMs));
+    const ColoRequestResponse& shape = options.requestResponse;
+    if (options.workload != "request-response")
+    {
+        return options.workload;
+    }
+    return fmt::format("{}, {} requests of {} bytes for {} bytes, {} connections",
+                       options.workload,
+                       shape.requests,
+                       shape.requestBytes,
+                       shape.responseBytes,
+                       shape.connections);
 }
 
 std::string
-DescribeEnd(const ColoRunResult& result)
+DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
 {
-    return fmt::format("Client       {} requests answered, {} bytes received, {} wrong, {} resets{}\n",
-                       result.requestsCompleted,
-                       result.clientBytes,
-                       result.clientDataErrors,
-                       result.clientResets,
-                       result.isFinished ? "" : "; NOT over within --time");
+    std::string text = fmt::format("Workload     {}\n", DescribeWorkload(options));
+    if (options.isProtected)
+    {
+        text += fmt::format("Protection   colo, divergence {:g}, lag {:g} ms\n",
+                            options.divergence,
+                            options.lag.GetNanoSeconds() / 1e6);
+    }
+    else
+    {
+        text += "Protection   none\n";
+    }
+    text += fmt::format("Simulated    {:.3f} s with seed {}, which took {:.2f} s\n",
+                        result.simSeconds,
+                        options.seed,
+                        result.wallSeconds);
+    text +=
+        fmt::format("Client       {} requests answered, {} bytes received, {} wrong, {} resets{}\n",
+                    result.requestsCompleted,
+                    result.clientBytes,
+                    result.clientDataErrors,
+                    result.clientResets,
+                    result.isFinished ? "" : "; NOT over within --time");
+    return text;
+}
+
+std::string
+DescribeProtection(const ColoRunResult& result)
+{
+    return fmt::format("Checkpoints  {}\n"
+                       "Mismatches   {}{}\n"
+                       "Released     {} packets, {} bytes; {} packets had to wait\n",
+                       DescribeReasons(CheckpointReasons(result)),
+                       DescribeReasons(result.mismatches),
+                       result.coalesced ? fmt::format("; {} shared a checkpoint", result.coalesced)
+                                        : "",
+                       result.releasedPackets,
+                       result.releasedBytes,
+                       result.heldPackets);
+}
+
+std::string
+DescribeThroughput(const char* title, const ColoRunResult& run)
+{
+    return fmt::format("  {:<22} {:9.3f} {:9.3f}\n",
+                       title,
+                       run.GetThroughputMbps(),
+                       run.durationSeconds);
 }
 
 } // namespace
@@ -142,57 +210,31 @@ ColoReportTable(const ColoScenarioOptions& options,
                 const ColoRunResult& result,
                 const std::optional<ColoRunResult>& unprotected)
 {
-    std::string table = fmt::format("Workload     {}\n"
-                                    "Protection   {}, seed {}, divergence {:g}, lag {:g} ms\n"
-                                    "Simulated    {:.3f} s in {:.2f} s, {} events\n",
-                                    options.workload,
-                                    options.isProtected ? "colo" : "none",
-                                    options.seed,
-                                    options.divergence,
-                                    options.lag.GetSeconds() * 1e3,
-                                    result.simSeconds,
-                                    result.wallSeconds,
-                                    result.events);
-    table += DescribeEnd(result);
+    std::string table = DescribeRun(options, result);
+    std::string times;
     if (options.isProtected)
     {
-        table += fmt::format("Checkpoints  {}: {}\n"
-                             "Mismatches   {}; {} joined a pending checkpoint\n"
-                             "Released     {} packets, {} bytes; {} packets had to wait\n\n",
-                             result.checkpoints.size(),
-                             DescribeReasons(CheckpointReasons(result)),
-                             DescribeReasons(result.mismatches),
-                             result.coalesced,
-                             result.releasedPackets,
-                             result.releasedBytes,
-                             result.heldPackets);
-        table += fmt::format("  {:<24} {:>9} {:>9} {:>9} {:>9}\n"
-                             "  {:<24} {}\n  {:<24} {}\n  {:<24} {}\n",
-                             "milliseconds",
-                             "mean",
-                             "p50",
-                             "p99",
-                             "max",
-                             "checkpoint interval",
-                             DescribeMs(IntervalsMs(result)),
-                             "checkpoint pause",
-                             DescribeMs(PausesMs(result)),
-                             "packet held",
-                             DescribeMs(result.holdMs));
+        table += DescribeProtection(result);
+        times += DescribeMs("checkpoint interval", IntervalsMs(result));
+        times += DescribeMs("checkpoint pause", PausesMs(result));
+        times += DescribeMs("packet held", result.holdMs);
     }
-    table += fmt::format("\n  {:<12} {:>17}   {:>11}   {:>9} {:>9} {:>9} {:>9}\n",
-                         "client",
-                         "throughput",
-                         "duration",
-                         "latency",
-                         "p50",
-                         "p99",
-                         "max (ms)");
-    table += DescribeRun(options.isProtected ? "protected" : "unprotected", result);
+    const char* protection = options.isProtected ? "protected" : "unprotected";
+    times += DescribeMs(fmt::format("latency {}", protection), result.latencyMs);
+    std::string throughputs = DescribeThroughput(protection, result);
     if (unprotected)
     {
-        table += DescribeRun("unprotected", *unprotected);
+        times += DescribeMs("latency unprotected", unprotected->latencyMs);
+        throughputs += DescribeThroughput("unprotected", *unprotected);
     }
+    table += fmt::format("\n  {:<22} {:>9} {:>9} {:>9} {:>9}\n{}",
+                         "milliseconds",
+                         "mean",
+                         "p50",
+                         "p99",
+                         "max",
+                         times);
+    table += fmt::format("\n  {:<22} {:>9} {:>9}\n{}", "client", "Mbit/s", "seconds", throughputs);
     return table;
 }
 
@@ -206,7 +248,7 @@ ColoReportJson(const ColoScenarioOptions& options,
         {"workload", options.workload},
         {"protection", options.isProtected ? "colo" : "none"},
         {"divergence", options.divergence},
-        {"lag_ms", options.lag.GetSeconds() * 1e3},
+        {"lag_ms", options.lag.GetNanoSeconds() / 1e6},
         {"finished", result.isFinished},
         {"sim_s", result.simSeconds},
         {"wall_s", result.wallSeconds},

@@ -13,8 +13,9 @@ namespace ns3
 {
 
 /**
- * The folder that --out names. Files are written beside it and moved into it at the end, so that
- * a run that fails neither leaves half of its results nor spoils those of an earlier one.
+ * The folder that --out names. Files are written into a draft folder and get their place at the
+ * end, so that a run that fails neither leaves half of its results nor spoils those of an earlier
+ * one. One at a time.
  */
 class ColoResultFolder
 {
@@ -29,7 +30,18 @@ class ColoResultFolder
     ColoResultFolder(const ColoResultFolder&) = delete;
     ColoResultFolder& operator=(const ColoResultFolder&) = delete;
 
-    /** \return where to write files until Commit(). */
+    /** The files that a run may leave; those of an earlier run go when results are committed. */
+    static constexpr const char* FILES[] = {"summary.json",
+                                            "verdicts.jsonl",
+                                            "client.pcap",
+                                            "primary-tap0.pcap",
+                                            "secondary-tap0.pcap",
+                                            "sec_dev.pcap"};
+
+    /** Delete the draft, if there is one. Fit for a handler of signals. */
+    static void RemoveDraft();
+
+    /** \return where to write FILES until Commit(). */
     std::string GetPath() const;
     /**
      * \param file name of a file; made if need be.
@@ -38,14 +50,17 @@ class ColoResultFolder
      */
     void Append(const std::string& file, const std::string& text);
     /**
-     * Move all files to where they belong.
+     * All files get their place.
      * \throws ColoUsageError if that fails.
      */
     void Commit();
 
   private:
+    void CloseFiles();
+    void MoveFiles();
+
     std::filesystem::path m_folder;
-    std::filesystem::path m_draft;
+    bool m_isNew; //!< the draft becomes the folder
     std::map<std::string, std::ofstream> m_files;
 };
 

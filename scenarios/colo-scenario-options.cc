@@ -3,15 +3,20 @@
  */
 #include "colo-scenario-options.h"
 
+#include "colo-sudden-end.h"
+
 #include "ns3/colo-capture.h"
 #include "ns3/config.h"
 #include "ns3/string.h"
+#include "ns3/type-id.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <fmt/format.h>
 #include <iostream>
 #include <limits>
+#include <set>
 
 namespace ns3
 {
@@ -23,7 +28,7 @@ namespace po = boost::program_options;
 
 const std::string CAPTURE_PREFIX = "capture:";
 const std::string ATTRIBUTE_PREFIX = "ns3::";
-const std::string DEFAULT_CAPTURE = "redis-benchmark.pcap";
+const std::string DEFAULT_CAPTURE = "redis.pcap";
 
 const char* const ABOUT = R"(Usage: colo-scenario [options]
 
@@ -32,7 +37,7 @@ a client, a switch, two hosts. The proxy compares what both guests send with the
 code that the kernel modules use, and takes a checkpoint when they differ.
 Prints what that cost, against the same run without protection.
 
-Times need a unit (ns, us, ms, s, min), sizes are bytes.
+A TIME is a number with its unit: ns, us, ms, s or min.
 )";
 
 const char* const MORE = R"(
@@ -56,16 +61,11 @@ ParseNumber(const std::string& option, const std::string& text, Number min, Numb
     Number number{};
     const char* end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, number);
-    if (result.ec == std::errc::result_out_of_range)
-    {
-        throw ColoUsageError(
-            fmt::format("option --{}: {} is not in {} to {}", option, text, min, max));
-    }
-    if (result.ec != std::errc() || result.ptr != end)
+    if (result.ec == std::errc::invalid_argument || result.ptr != end)
     {
         throw ColoUsageError(fmt::format("option --{}: '{}' is not a number", option, text));
     }
-    if (!(number >= min && number <= max))
+    if (result.ec != std::errc() || !(number >= min && number <= max))
     {
         throw ColoUsageError(
             fmt::format("option --{}: {} is not in {} to {}", option, text, min, max));
@@ -73,67 +73,96 @@ ParseNumber(const std::string& option, const std::string& text, Number min, Numb
     return number;
 }
 
-Time
-ParseTime(const std::string& option, const std::string& text, Time min, Time max)
+/** A bound of an option: its value and how one writes it. */
+struct TimeBound
 {
-    static const std::pair<std::string, double> units[] =
-        {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 60e9}};
+    Time value;
+    const char* text;
+};
 
-    const std::size_t split = text.find_first_not_of("0123456789.");
-    if (split != 0 && split != std::string::npos)
+Time
+ParseTime(const std::string& option, const std::string& text, TimeBound min, TimeBound max)
+{
+    static const std::pair<std::string, double> units[] = {{"ns", 1},
+                                                           {"us", 1e3},
+                                                           {"ms", 1e6},
+                                                           {"s", 1e9},
+                                                           {"min", 60e9}};
+
+    const std::size_t split = std::min(text.find_first_not_of("0123456789."), text.size());
+    const auto unit = std::find_if(std::begin(units), std::end(units), [&](const auto& known) {
+        return text.substr(split) == known.first;
+    });
+    double value = 0;
+    const char* end = text.data() + split;
+    const auto result = std::from_chars(text.data(), end, value);
+    if (unit == std::end(units) || result.ec == std::errc::invalid_argument || result.ptr != end)
     {
-        for (const auto& [unit, nanoseconds] : units)
-        {
-            if (text.substr(split) != unit)
-            {
-                continue;
-            }
-            const double value = ParseNumber(option, text.substr(0, split), 0.0, 1e18);
-            const double ns = value * nanoseconds;
-            if (ns < min.GetNanoSeconds() || ns > max.GetNanoSeconds())
-            {
-                throw ColoUsageError(fmt::format("option --{}: {} is not in {}s to {}s",
-                                                 option,
-                                                 text,
-                                                 min.GetSeconds(),
-                                                 max.GetSeconds()));
-            }
-            return NanoSeconds(static_cast<int64_t>(ns + 0.5));
-        }
+        throw ColoUsageError(
+            fmt::format("option --{}: '{}' is not a time such as 200us or 1.5s", option, text));
     }
-    throw ColoUsageError(
-        fmt::format("option --{}: '{}' is not a time such as 200us or 1.5s", option, text));
+    const double ns = value * unit->second;
+    if (result.ec != std::errc() || ns < min.value.GetNanoSeconds() ||
+        ns > max.value.GetNanoSeconds())
+    {
+        throw ColoUsageError(
+            fmt::format("option --{}: {} is not in {} to {}", option, text, min.text, max.text));
+    }
+    return NanoSeconds(static_cast<int64_t>(ns + 0.5));
 }
 
 po::options_description
 DescribeOptions()
 {
     po::options_description options("Options", 100, 60);
-    auto add = options.add_options();
-    auto text = [](const std::string& value) {
-        return po::value<std::string>()->default_value(value);
+    auto add = [&](const char* name, const char* what, const char* value, const std::string& text) {
+        auto option = po::value<std::string>()->value_name(what);
+        options.add_options()(name, value ? option->default_value(value) : option, text.c_str());
     };
-    add("help", "print this and exit");
+    options.add_options()("help", "print this and exit");
     add("workload",
-        po::value<std::string>(),
-        ("capture:FILE, the exchange of a captured TCP session (who sends how many bytes, in "
-         "which order, after which pause), or request-response; default: capture of traces/" +
-         DEFAULT_CAPTURE)
-            .c_str());
-    add("requests", text("1000"), "request-response: requests in all, 1 to 10000000");
-    add("request-size", text("100"), "request-response: bytes of a request, 1 to 1 GB");
-    add("response-size", text("10000"), "request-response: bytes of a response, 1 to 1 GB");
-    add("connections", text("10"), "request-response: connections at once, 1 to 40000");
-    add("think-time", text("0s"), "request-response: from a response to the next request");
+        "WHAT",
+        nullptr,
+        "capture:FILE, the exchange of a captured TCP session (who sends how many bytes, in "
+        "which order, after which pause), or request-response; default: the capture traces/" +
+            DEFAULT_CAPTURE);
+    add("requests", "COUNT", "1000", "request-response: requests in all, 1 to 1000000");
+    add("request-size", "BYTES", "100", "request-response: size of a request, 1 to 1000000000");
+    add("response-size", "BYTES", "10000", "request-response: size of a response, 1 to 1000000000");
+    add("connections", "COUNT", "10", "request-response: connections at once, 1 to 40000");
+    add("think-time",
+        "TIME",
+        "0s",
+        "request-response: from a response to its connection's next request, 0s to 60min");
     add("divergence",
-        text("0.01"),
-        "probability that a response's bytes differ on the secondary, 0 to 1");
-    add("lag", text("200us"), "how long after the primary the secondary gets a frame, 0s to 1min");
-    add("seed", text("1"), "of every random stream, 1 to 4294967295");
-    add("time", text("600s"), "simulated time at most, up to 1440min");
-    add("protection", text("colo"), "colo or none");
-    add("out", text(""), "folder for the results; made if need be");
+        "SHARE",
+        "0.02",
+        "probability that the secondary's response has other bytes, 0 to 1");
+    add("lag",
+        "TIME",
+        "200us",
+        "how long after the primary the secondary gets a frame, 0s to 1min");
+    add("seed", "COUNT", "1", "of every random stream, 1 to 4294967295");
+    add("time", "TIME", "600s", "simulated time at most, 1ns to 1440min");
+    add("protection", "colo|none", "colo", "whether a secondary guest protects the primary");
+    add("out", "FOLDER", nullptr, "where results go; made if need be; default: nowhere");
     return options;
+}
+
+std::pair<std::string, std::string>
+ReadAttribute(const po::option& option)
+{
+    if (option.string_key.rfind(ATTRIBUTE_PREFIX, 0) != 0)
+    {
+        throw ColoUsageError(
+            fmt::format("unknown option {}; --help lists them", option.original_tokens.front()));
+    }
+    if (option.value.size() != 1 || option.original_tokens.size() != 1)
+    {
+        throw ColoUsageError(
+            fmt::format("option --{0}: needs a value, as in --{0}=VALUE", option.string_key));
+    }
+    return {option.string_key, option.value.front()};
 }
 
 po::variables_map
@@ -151,21 +180,20 @@ ReadCommandLine(int argc,
                 .options(options)
                 .style((unix_style | allow_long_disguise) & ~allow_guessing & ~allow_long_disguise &
                        ~allow_short)
-                .positional(po::positional_options_description())
                 .allow_unregistered()
                 .run();
         for (const auto& option : parsed.options)
         {
-            if (!option.unregistered)
+            if (option.string_key.empty())
             {
-                continue;
+                throw ColoUsageError(
+                    fmt::format("unexpected argument '{}'; --help lists the options",
+                                option.value.empty() ? "" : option.value.front()));
             }
-            if (option.string_key.rfind(ATTRIBUTE_PREFIX, 0) != 0 || option.value.size() != 1)
+            if (option.unregistered)
             {
-                throw ColoUsageError(fmt::format("unknown option {}; --help lists them",
-                                                 option.original_tokens.front()));
+                attributes.push_back(ReadAttribute(option));
             }
-            attributes.emplace_back(option.string_key, option.value.front());
         }
         po::store(parsed, values);
         po::notify(values);
@@ -177,20 +205,75 @@ ReadCommandLine(int argc,
     return values;
 }
 
+/** \return whether a class has an attribute of its own, as Config::SetDefault() wants it. */
+bool
+HasAttribute(TypeId type, const std::string& attribute, TypeId::AttributeInformation& information)
+{
+    for (std::size_t i = 0; i < type.GetAttributeN(); i++)
+    {
+        information = type.GetAttribute(i);
+        if (information.name == attribute)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+CheckAttribute(const std::string& name, const std::string& value)
+{
+    const std::size_t split = name.rfind("::");
+    const std::string className = name.substr(0, split);
+    const std::string attribute = name.substr(split + 2);
+    TypeId type;
+    if (!TypeId::LookupByNameFailSafe(className, &type))
+    {
+        throw ColoUsageError(fmt::format("option --{}: there is no class {}", name, className));
+    }
+    TypeId::AttributeInformation information;
+    if (!HasAttribute(type, attribute, information))
+    {
+        std::string advice;
+        while (advice.empty() && type.HasParent())
+        {
+            type = type.GetParent();
+            if (HasAttribute(type, attribute, information))
+            {
+                advice = fmt::format(" of its own; set {}::{}", type.GetName(), attribute);
+            }
+        }
+        throw ColoUsageError(
+            fmt::format("option --{}: {} has no such attribute{}", name, className, advice));
+    }
+    // ns-3 ends the program for some values that it cannot read, but says why.
+    ColoBlameForSuddenEnd(fmt::format("option --{}", name));
+    if (!Config::SetDefaultFailSafe(name, StringValue(value)))
+    {
+        throw ColoUsageError(fmt::format("option --{}: '{}' is not allowed; it takes {}",
+                                         name,
+                                         value,
+                                         information.checker->GetUnderlyingTypeInformation()));
+    }
+}
+
 void
 CheckAttributes(const std::vector<std::pair<std::string, std::string>>& attributes)
 {
+    std::set<std::string> names;
+    std::string blame;
     for (const auto& [name, value] : attributes)
     {
-        if (!Config::SetDefaultFailSafe(name, StringValue(value)))
+        if (!names.insert(name).second)
         {
             throw ColoUsageError(
-                fmt::format("option --{}: no such attribute, or '{}' is no value for it",
-                            name,
-                            value));
+                fmt::format("option '--{}' cannot be specified more than once", name));
         }
+        CheckAttribute(name, value);
+        blame += fmt::format("{} --{}={}", blame.empty() ? "option" : "", name, value);
     }
-    Config::Reset(); // this was only to find out
+    Config::Reset();              // this was only to find out
+    ColoBlameForSuddenEnd(blame); // some values only show as they are used
 }
 
 bool
@@ -209,9 +292,9 @@ CheckWorkload(const std::string& workload)
 {
     if (workload != "request-response" && workload.rfind(CAPTURE_PREFIX, 0) != 0)
     {
-        throw ColoUsageError(fmt::format(
-            "option --workload: '{}' is neither request-response nor capture:FILE",
-            workload));
+        throw ColoUsageError(
+            fmt::format("option --workload: '{}' is neither request-response nor capture:FILE",
+                        workload));
     }
 }
 
@@ -238,19 +321,24 @@ ParseColoScenarioOptions(int argc, char* argv[])
                            ? text("workload")
                            : CAPTURE_PREFIX + COLO_TRACES_DIR + "/" + DEFAULT_CAPTURE;
     CheckWorkload(options.workload);
-    options.requestResponse.requests = integer("requests", 1, 10000000);
+    options.requestResponse.requests = integer("requests", 1, 1000000);
     options.requestResponse.requestBytes = integer("request-size", 1, GIGABYTE);
     options.requestResponse.responseBytes = integer("response-size", 1, GIGABYTE);
     options.requestResponse.connections =
         integer("connections", 1, ColoDialogue::MAX_CONVERSATIONS);
     options.requestResponse.thinkTime =
-        ParseTime("think-time", text("think-time"), Time(), Minutes(60));
+        ParseTime("think-time", text("think-time"), {Time(), "0s"}, {Minutes(60), "60min"});
     options.divergence = ParseNumber<double>("divergence", text("divergence"), 0, 1);
-    options.lag = ParseTime("lag", text("lag"), Time(), Minutes(1));
+    options.lag = ParseTime("lag", text("lag"), {Time(), "0s"}, {Minutes(1), "1min"});
     options.seed = integer("seed", 1, std::numeric_limits<uint32_t>::max());
-    options.time = ParseTime("time", text("time"), NanoSeconds(1), Minutes(1440));
+    options.time =
+        ParseTime("time", text("time"), {NanoSeconds(1), "1ns"}, {Minutes(1440), "1440min"});
     options.isProtected = ParseProtection(text("protection"));
-    options.out = text("out");
+    options.out = values.count("out") ? text("out") : "";
+    if (values.count("out") && options.out.empty())
+    {
+        throw ColoUsageError("option --out: names no folder");
+    }
     CheckAttributes(options.attributes);
     return options;
 }
@@ -262,7 +350,12 @@ MakeColoDialogue(const ColoScenarioOptions& options)
     {
         if (options.workload.rfind(CAPTURE_PREFIX, 0) == 0)
         {
-            return ColoReadCapture(options.workload.substr(CAPTURE_PREFIX.size()));
+            const std::string file = options.workload.substr(CAPTURE_PREFIX.size());
+            if (file.empty())
+            {
+                throw ColoUsageError("option --workload: capture: names no file");
+            }
+            return ColoReadCapture(file);
         }
         return ColoMakeRequestResponse(options.requestResponse);
     }

@@ -27,14 +27,14 @@ class ColoUsageError : public std::runtime_error
 /** What one run of colo-scenario is asked to do. */
 struct ColoScenarioOptions
 {
-    std::string workload;                 //!< as given: "capture:FILE" or "request-response"
-    ColoRequestResponse requestResponse;  //!< its shape
-    double divergence;                    //!< probability that a response differs
-    Time lag;                             //!< the secondary's delay
-    uint32_t seed;                        //!< at least 1
-    Time time;                            //!< simulated time at most
-    bool isProtected;                     //!< --protection=colo
-    std::string out;                      //!< folder of the results, empty for none
+    std::string workload;                //!< as given: "capture:FILE" or "request-response"
+    ColoRequestResponse requestResponse; //!< its shape
+    double divergence;                   //!< probability that a response differs
+    Time lag;                            //!< the secondary's delay
+    uint32_t seed;                       //!< at least 1
+    Time time;                           //!< simulated time at most
+    bool isProtected;                    //!< --protection=colo
+    std::string out;                     //!< folder of the results, empty for none
     /** Attributes set by --ns3::Class::Attribute=value, checked. */
     std::vector<std::pair<std::string, std::string>> attributes;
 };

@@ -6,23 +6,25 @@
 #include "colo-report.h"
 #include "colo-result-folder.h"
 #include "colo-scenario-options.h"
+#include "colo-sudden-end.h"
 #include "colo-world.h"
 
 #include "ns3/simulator.h"
 
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <fmt/format.h>
-#include <iostream>
+#include <new>
 #include <unistd.h>
 
 using namespace ns3;
 
 namespace
 {
-
-constexpr int EXIT_USAGE = 2;
 
 /** One line on a terminal, from the first second on. */
 class Progress
@@ -93,8 +95,7 @@ Run(const ColoScenarioOptions& options)
         Progress progress(dialogue->GetRequests());
         if (options.isProtected)
         {
-            unprotected =
-                RunColoWorld(options, dialogue, false, NotesFor("unprotected", progress));
+            unprotected = RunColoWorld(options, dialogue, false, NotesFor("unprotected", progress));
         }
         ColoRunNotes notes = NotesFor("simulating", progress);
         if (folder)
@@ -118,19 +119,44 @@ Run(const ColoScenarioOptions& options)
     return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/** A full disk shows no sooner than here. */
+void
+Flush()
+{
+    if (std::fflush(stdout) != 0 || std::ferror(stdout))
+    {
+        throw std::runtime_error(fmt::format("standard output: {}", std::strerror(errno)));
+    }
+}
+
+int
+Main(int argc, char* argv[])
+{
+    try
+    {
+        const std::optional<ColoScenarioOptions> options = ParseColoScenarioOptions(argc, argv);
+        const int status = options ? Run(*options) : EXIT_SUCCESS;
+        Flush();
+        return status;
+    }
+    catch (const std::bad_alloc&)
+    {
+        fmt::print(stderr, "colo-scenario: out of memory\n");
+    }
+    catch (const std::exception& error)
+    {
+        fmt::print(stderr, "colo-scenario: {}\n", ColoOneLine(error.what()));
+    }
+    return COLO_EXIT_USAGE;
+}
+
 } // namespace
 
 int
 main(int argc, char* argv[])
 {
-    try
-    {
-        const std::optional<ColoScenarioOptions> options = ParseColoScenarioOptions(argc, argv);
-        return options ? Run(*options) : EXIT_SUCCESS;
-    }
-    catch (const std::exception& error)
-    {
-        std::cerr << "colo-scenario: " << error.what() << "\n";
-        return EXIT_USAGE;
-    }
+    ColoPrepareForSuddenEnd();
+    const int status = Main(argc, argv);
+    ColoSayKeptWords();
+    return status;
 }

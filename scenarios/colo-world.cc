@@ -15,11 +15,13 @@
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
 #include "ns3/node-container.h"
+#include "ns3/pcap-file-wrapper.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
 #include "ns3/uinteger.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace ns3
@@ -45,10 +47,12 @@ SetDefaults(const ColoScenarioOptions& options)
     ColoPause::Enable();
     GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
 
-    // As today's guests: Ethernet segments with timestamps, buffers that fill a fast link.
+    // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
+    // queues of txqueuelen frames.
     Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
     Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
     Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
     // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
@@ -75,7 +79,8 @@ class World
     void AddServer(const ColoGuestPlace& place);
     void AddClient();
     void Observe();
-    void EnablePcaps(const std::string& folder) const;
+    void EnablePcaps();
+    void ClosePcaps();
     void NoteVerdict(const ColoVerdict& verdict);
     void NoteLatency(Time latency);
     void NoteFinished();
@@ -89,6 +94,7 @@ class World
     ColoPair m_pair;
     Ptr<ColoDialogueClient> m_clientApplication;
     std::vector<Ptr<ColoDialogueServer>> m_servers;
+    std::map<std::string, Ptr<PcapFileWrapper>> m_pcaps; //!< by name of the file
     Time m_finishedAt;
     int64_t m_stream{0};
     ColoRunResult m_result;
@@ -112,7 +118,7 @@ World::World(const ColoScenarioOptions& options,
     Observe();
     if (!notes.pcapFolder.empty())
     {
-        EnablePcaps(notes.pcapFolder);
+        EnablePcaps();
     }
 }
 
@@ -165,8 +171,7 @@ World::AddClient()
 {
     m_clientApplication = CreateObject<ColoDialogueClient>();
     m_clientApplication->SetDialogue(m_dialogue);
-    m_clientApplication->SetAttribute("RemoteAddress",
-                                      AddressValue(GUEST_ADDRESS.GetLocal()));
+    m_clientApplication->SetAttribute("RemoteAddress", AddressValue(GUEST_ADDRESS.GetLocal()));
     m_client->AddApplication(m_clientApplication);
     m_clientApplication->SetStartTime(CLIENT_START);
 }
@@ -186,19 +191,36 @@ World::Observe()
                                                     MakeCallback(&World::NoteVerdict, this));
     m_pair.checkpointer->TraceConnectWithoutContext(
         "Checkpoint",
-        Callback<void, const ColoCheckpoint&>(
-            [this](const ColoCheckpoint& checkpoint) { m_result.checkpoints.push_back(checkpoint); }));
+        Callback<void, const ColoCheckpoint&>([this](const ColoCheckpoint& checkpoint) {
+            m_result.checkpoints.push_back(checkpoint);
+        }));
 }
 
 void
-World::EnablePcaps(const std::string& folder) const
+World::EnablePcaps()
 {
-    ColoLinkDevice::EnablePcap(m_clientLink, folder + "/client.pcap");
-    ColoLinkDevice::EnablePcap(m_pair.primary.tap, folder + "/primary-tap0.pcap");
+    auto enable = [&](const ColoLinkDevice::Ends& link, const std::string& file) {
+        m_pcaps[file] = ColoLinkDevice::EnablePcap(link, m_notes.pcapFolder + "/" + file);
+    };
+    enable(m_clientLink, "client.pcap");
+    enable(m_pair.primary.tap, "primary-tap0.pcap");
     if (m_pair.primaryProxy)
     {
-        ColoLinkDevice::EnablePcap(m_pair.secondary.tap, folder + "/secondary-tap0.pcap");
-        ColoLinkDevice::EnablePcap(m_pair.secDev, folder + "/sec_dev.pcap");
+        enable(m_pair.secondary.tap, "secondary-tap0.pcap");
+        enable(m_pair.secDev, "sec_dev.pcap");
+    }
+}
+
+void
+World::ClosePcaps()
+{
+    for (const auto& [file, pcap] : m_pcaps)
+    {
+        pcap->Close();
+        if (pcap->Fail())
+        {
+            throw ColoUsageError("option --out: " + file + ": cannot be written");
+        }
     }
 }
 
@@ -209,7 +231,7 @@ World::NoteVerdict(const ColoVerdict& verdict)
         verdict.event == ColoVerdict::RELEASE || verdict.event == ColoVerdict::RESEND;
     if (leaves && verdict.side == COLO_PRIMARY && !verdict.flow.empty())
     {
-        m_result.holdMs.push_back(verdict.held.GetSeconds() * 1e3);
+        m_result.holdMs.push_back(verdict.held.GetNanoSeconds() / 1e6);
     }
     if (m_notes.verdict)
     {
@@ -220,7 +242,7 @@ World::NoteVerdict(const ColoVerdict& verdict)
 void
 World::NoteLatency(Time latency)
 {
-    m_result.latencyMs.push_back(latency.GetSeconds() * 1e3);
+    m_result.latencyMs.push_back(latency.GetNanoSeconds() / 1e6);
     if (m_notes.progress)
     {
         m_notes.progress(Simulator::Now(), m_result.latencyMs.size());
@@ -239,7 +261,7 @@ void
 World::Collect()
 {
     const Time end = m_result.isFinished ? m_finishedAt : Simulator::Now();
-    m_result.durationSeconds = (end - CLIENT_START).GetSeconds();
+    m_result.durationSeconds = std::max(end - CLIENT_START, Time()).GetSeconds();
     m_result.requestsCompleted = m_clientApplication->GetRequestsCompleted();
     m_result.clientBytes = m_clientApplication->GetBytesReceived();
     m_result.clientResets = m_clientApplication->GetResets();
@@ -272,6 +294,7 @@ World::Run()
     m_result.simSeconds = Simulator::Now().GetSeconds();
     m_result.events = Simulator::GetEventCount();
     Collect();
+    ClosePcaps();
     return std::move(m_result);
 }
 

@@ -32,7 +32,7 @@ struct ColoRunResult
     uint64_t clientBytes{0}; //!< received
     uint64_t clientResets{0};
     uint64_t clientDataErrors{0};
-    double durationSeconds{0}; //!< of the client's exchange
+    double durationSeconds{0};     //!< of the client's exchange
     std::vector<double> latencyMs; //!< a request's, one each
 
     std::vector<ColoCheckpoint> checkpoints;
@@ -51,8 +51,8 @@ struct ColoRunResult
 /** What to note of a run besides its result. */
 struct ColoRunNotes
 {
-    std::string pcapFolder;                             //!< empty for no captures
-    std::function<void(const ColoVerdict&)> verdict;    //!< may be empty
+    std::string pcapFolder;                                    //!< empty for no captures
+    std::function<void(const ColoVerdict&)> verdict;           //!< may be empty
     std::function<void(Time now, uint64_t requests)> progress; //!< may be empty
 };
 

@@ -15,11 +15,11 @@ namespace colo_test
 /** Whose numbers a line is in, and between whom its frame travels. */
 struct Numbering
 {
-    uint32_t seq = 0;       //!< what position 0 of the line's seq stands for
-    uint32_t ack = 0;       //!< likewise of its ack and SACK blocks
-    bool inbound = false;   //!< from the client to the guest
-    int family = 4;         //!< 4 or 6
-    uint16_t port = 40000;  //!< the client's; the guest's is 80
+    uint32_t seq = 0;      //!< what position 0 of the line's seq stands for
+    uint32_t ack = 0;      //!< likewise of its ack and SACK blocks
+    bool inbound = false;  //!< from the client to the guest
+    int family = 4;        //!< 4 or 6
+    uint16_t port = 40000; //!< the client's; the guest's is 80
 };
 
 using Bytes = std::vector<uint8_t>;

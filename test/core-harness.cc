@@ -3,9 +3,8 @@
  */
 #include "core-harness.h"
 
-#include <boost/test/unit_test.hpp>
-
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cstring>
 
 namespace colo_test
@@ -213,7 +212,6 @@ Core::TakeOut(colo_packet* core)
     BOOST_REQUIRE_MESSAGE(found != m_held.end(), "a packet came out twice, or was never given");
     m_done.push_back(std::move(*found));
     m_held.erase(found);
-    m_outPackets++;
     m_reason = colo_reason_name(colo_reason(core->reason));
     return m_done.back().get();
 }

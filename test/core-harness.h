@@ -73,11 +73,10 @@ class Core
     uint32_t m_secondaryIsn = 1000000;
     uint32_t m_clientIsn = 500000;
     int m_family = 4;
-    uint16_t m_port = 40000;      //!< chooses the flow
+    uint16_t m_port = 40000;        //!< chooses the flow
     size_t m_headLength = SIZE_MAX; //!< bytes of a frame that lie in the packet's head, if less
     colo_node m_node;
     std::vector<Sent> m_sent; //!< every frame let go, resent ones included
-    uint64_t m_outPackets = 0;
 
   protected:
     explicit Core(colo_role role);

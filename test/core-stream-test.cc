@@ -237,6 +237,18 @@ BOOST_FIXTURE_TEST_CASE(case_secondary_segments_swapped, EstablishedFlow)
     BOOST_TEST(Mismatch() == "");
 }
 
+// Several gaps, filled from behind.
+BOOST_FIXTURE_TEST_CASE(tcp_out_of_order_secondary_in_reverse, EstablishedFlow)
+{
+    Primary(". 1:301(300) ack 1");
+    Secondary(". 251:301(50) ack 1");
+    Secondary(". 151:201(50) ack 1");
+    Secondary(". 201:251(50) ack 1");
+    BOOST_TEST(Dropped() == "");
+    Secondary(". 1:151(150) ack 1");
+    BOOST_TEST(Released() == "1:301");
+}
+
 // The primary's as well; and what both sent behind its gap does not leave before it.
 BOOST_FIXTURE_TEST_CASE(tcp_out_of_order_primary_waits_for_its_gap, EstablishedFlow)
 {

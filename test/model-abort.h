@@ -8,7 +8,6 @@
 #include <functional>
 #include <iostream>
 #include <string>
-
 #include <sys/wait.h>
 #include <unistd.h>
 

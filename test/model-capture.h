@@ -4,9 +4,13 @@
 #ifndef COLO_TEST_MODEL_CAPTURE_H
 #define COLO_TEST_MODEL_CAPTURE_H
 
+#include "colo-capture.h"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
@@ -201,5 +205,63 @@ WriteAll(const std::string& path, const std::string& content)
 {
     std::ofstream(path, std::ios::binary) << content;
 }
+
+/** A capture of a test, and what becomes of it. */
+struct Files
+{
+    Folder folder;
+    ns3::ColoCaptureCounts counts;
+
+    std::string Path() const
+    {
+        return folder / "test.pcap";
+    }
+
+    /** What ColoReadCapture() complains about, without the file's name before it. */
+    std::string Complaint(const std::string& path)
+    {
+        try
+        {
+            ns3::ColoReadCapture(path);
+        }
+        catch (const ns3::ColoCaptureError& error)
+        {
+            std::string what = error.what();
+            BOOST_TEST(what.find('\n') == std::string::npos);
+            BOOST_TEST(what.rfind(path + ": ", 0) == 0U);
+            return what.substr(std::min(what.size(), path.size() + 2));
+        }
+        return "";
+    }
+
+    /** The script as text: "C10+0 S20+3" are 10 bytes at once and 20 after 3 ms; " | " between. */
+    std::string Read()
+    {
+        std::string text;
+        for (const auto& conversation : ns3::ColoReadCapture(Path(), &counts).conversations)
+        {
+            text += text.empty() ? "" : " | ";
+            for (std::size_t i = 0; i < conversation.turns.size(); i++)
+            {
+                const ns3::ColoTurn& turn = conversation.turns[i];
+                text += fmt::format("{}{}{}+{}",
+                                    i ? " " : "",
+                                    turn.fromServer ? "S" : "C",
+                                    turn.bytes,
+                                    turn.pause.GetMilliSeconds());
+            }
+            const char* closers[] = {"", " C", " S"};
+            text += closers[static_cast<int>(conversation.closer)];
+            text += conversation.reset ? " reset" : "";
+        }
+        return text;
+    }
+
+    std::string Read(std::initializer_list<Segment> segments)
+    {
+        CaptureWriter(Path()).Add(segments);
+        return Read();
+    }
+};
 
 #endif /* COLO_TEST_MODEL_CAPTURE_H */

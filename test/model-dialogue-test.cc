@@ -4,33 +4,13 @@
 // Client and server of a dialogue over a plain link, without protection: what the client checks
 // here is what it checks when a guest pair answers it.
 #define BOOST_TEST_MODULE model_dialogue
+#include "model-dialogue.h"
+
+#include "ns3/tcp-socket-factory.h"
+
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include "colo-capture.h"
-#include "colo-dialogue-client.h"
-#include "colo-dialogue-server.h"
-#include "colo-dialogue.h"
-#include "colo-tcp-socket.h"
-
-#include "ns3/boolean.h"
-#include "ns3/double.h"
-#include "ns3/internet-stack-helper.h"
-#include "ns3/ipv4-address-helper.h"
-#include "ns3/node-container.h"
-#include "ns3/object-vector.h"
-#include "ns3/rng-seed-manager.h"
-#include "ns3/simple-net-device-helper.h"
-#include "ns3/simulator.h"
-#include "ns3/string.h"
-#include "ns3/tcp-l4-protocol.h"
-#include "ns3/uinteger.h"
-
 #include <cmath>
-#include <memory>
-#include <set>
-#include <string>
-#include <vector>
 
 using namespace ns3;
 
@@ -38,118 +18,6 @@ namespace
 {
 
 namespace data = boost::unit_test::data;
-
-const std::vector<std::string> TRACES = {"dns-tcp",
-                                         "http",
-                                         "redis",
-                                         "redis-benchmark",
-                                         "smtp",
-                                         "ssh",
-                                         "whois"};
-
-std::shared_ptr<const ColoDialogue>
-Share(ColoDialogue dialogue)
-{
-    return std::make_shared<const ColoDialogue>(std::move(dialogue));
-}
-
-std::shared_ptr<const ColoDialogue>
-OneConversation(std::vector<ColoTurn> turns, ColoCloser closer)
-{
-    ColoConversation conversation;
-    conversation.serverPort = 80;
-    conversation.turns = std::move(turns);
-    conversation.closer = closer;
-    return Share({{conversation}});
-}
-
-/** A client and a server, 1 ms apart. */
-struct Link
-{
-    Link()
-    {
-        RngSeedManager::SetSeed(1);
-        RngSeedManager::SetRun(1);
-        nodes.Create(2);
-        SimpleNetDeviceHelper link;
-        link.SetDeviceAttribute("DataRate", StringValue("100Mbps"));
-        link.SetChannelAttribute("Delay", TimeValue(MilliSeconds(1)));
-        NetDeviceContainer devices = link.Install(nodes);
-        InternetStackHelper stack;
-        stack.SetIpv6StackInstall(false);
-        stack.Install(nodes);
-        Ipv4AddressHelper addresses("10.0.0.0", "255.255.255.0");
-        serverAddress = addresses.Assign(devices).GetAddress(1);
-        client = CreateObject<ColoDialogueClient>();
-        client->SetAttribute("RemoteAddress", AddressValue(serverAddress));
-        nodes.Get(0)->AddApplication(client);
-        server = AddServer();
-        client->TraceConnectWithoutContext("Latency", MakeCallback(&Link::NoteLatency, this));
-        client->TraceConnectWithoutContext("Finished", MakeCallback(&Link::NoteFinished, this));
-        server->TraceConnectWithoutContext("Diverged", MakeCallback(&Link::NoteDiverged, this));
-    }
-
-    ~Link()
-    {
-        Simulator::Destroy();
-    }
-
-    Ptr<ColoDialogueServer> AddServer()
-    {
-        auto added = CreateObject<ColoDialogueServer>();
-        added->AssignStreams(7);
-        nodes.Get(1)->AddApplication(added);
-        return added;
-    }
-
-    void Play(std::shared_ptr<const ColoDialogue> dialogue, Time end = Seconds(60))
-    {
-        server->SetDialogue(dialogue);
-        client->SetDialogue(dialogue);
-        client->SetStartTime(MilliSeconds(10));
-        Simulator::Stop(end);
-        Simulator::Run();
-    }
-
-    void CheckAllRight(const ColoDialogue& dialogue)
-    {
-        BOOST_TEST(finished == 1U);
-        BOOST_TEST(client->IsFinished());
-        BOOST_TEST(client->GetDataErrors() == 0U);
-        BOOST_TEST(client->GetResets() == 0U);
-        BOOST_TEST(server->GetDataErrors() == 0U);
-        BOOST_TEST(client->GetBytesReceived() == dialogue.GetBytes(true));
-        BOOST_TEST(client->GetBytesSent() == dialogue.GetBytes(false));
-        BOOST_TEST(client->GetRequestsCompleted() == dialogue.GetRequests());
-        BOOST_TEST(client->GetConversationsCompleted() == dialogue.conversations.size());
-        BOOST_TEST(latencies.size() == dialogue.GetRequests());
-    }
-
-    void NoteLatency(Time latency)
-    {
-        latencies.push_back(latency);
-    }
-
-    void NoteFinished()
-    {
-        finished++;
-        finishedAt = Simulator::Now();
-    }
-
-    void NoteDiverged(uint32_t conversation, uint32_t turn)
-    {
-        diverged.insert({conversation, turn});
-    }
-
-    NodeContainer nodes;
-    Ipv4Address serverAddress;
-    Ptr<ColoDialogueClient> client;
-    Ptr<ColoDialogueServer> server;
-    std::vector<Time> latencies;
-    std::set<std::pair<uint32_t, uint32_t>> diverged;
-    uint32_t finished{0};
-    Time finishedAt;
-};
 
 } // namespace
 
@@ -203,8 +71,7 @@ BOOST_AUTO_TEST_SUITE(script)
 
 BOOST_AUTO_TEST_CASE(requests_are_spread_evenly)
 {
-    ColoDialogue dialogue =
-        ColoMakeRequestResponse({10, 4, 100, 1000, MilliSeconds(5), 8080});
+    ColoDialogue dialogue = ColoMakeRequestResponse({10, 4, 100, 1000, MilliSeconds(5), 8080});
     BOOST_REQUIRE(dialogue.conversations.size() == 4U);
     std::vector<std::size_t> turns;
     for (const auto& conversation : dialogue.conversations)
@@ -269,8 +136,7 @@ BOOST_AUTO_TEST_SUITE(play)
 
 BOOST_DATA_TEST_CASE_F(Link, a_capture_is_played_to_its_end, data::make(TRACES), trace)
 {
-    auto dialogue =
-        Share(ColoReadCapture(std::string(COLO_TRACES_DIR) + "/" + trace + ".pcap"));
+    auto dialogue = Share(ColoReadCapture(std::string(COLO_TRACES_DIR) + "/" + trace + ".pcap"));
     Play(dialogue);
     CheckAllRight(*dialogue);
 }
@@ -298,10 +164,7 @@ BOOST_FIXTURE_TEST_CASE(conversations_with_several_server_ports, Link)
     CheckAllRight(dialogue);
 }
 
-BOOST_DATA_TEST_CASE_F(Link,
-                       either_side_closes_or_none,
-                       data::make({0, 1, 2}),
-                       closer)
+BOOST_DATA_TEST_CASE_F(Link, either_side_closes_or_none, data::make({0, 1, 2}), closer)
 {
     // The server has the first word, the client the last.
     auto dialogue = OneConversation(
@@ -309,23 +172,34 @@ BOOST_DATA_TEST_CASE_F(Link,
         static_cast<ColoCloser>(closer));
     Play(dialogue);
     CheckAllRight(*dialogue);
+    BOOST_TEST(server->GetConversationsOpen() ==
+               (dialogue->conversations[0].closer == ColoCloser::NOBODY ? 1U : 0U));
+    // The client's last turn follows a response at once; a server's close takes a round trip.
+    BOOST_TEST((finishedAt - lastLatencyAt >= MilliSeconds(2)) ==
+               (dialogue->conversations[0].closer == ColoCloser::SERVER));
 }
 
 BOOST_FIXTURE_TEST_CASE(latency_is_from_first_byte_to_last, Link)
 {
-    auto dialogue = OneConversation({{false, 100, MilliSeconds(20)}, {true, 100, MilliSeconds(30)}},
+    auto dialogue = OneConversation({{false, 100, MilliSeconds(20)},
+                                     {true, 100, MilliSeconds(30)},
+                                     {false, 100, Time(0)},
+                                     {true, 100, Time(0)}},
                                     ColoCloser::CLIENT);
     Play(dialogue);
-    BOOST_REQUIRE(latencies.size() == 1U);
+    BOOST_REQUIRE(latencies.size() == 2U);
     // The server's pause and twice the way, whose frames of some 160 bytes take 13 µs each.
     BOOST_TEST(latencies[0].GetMicroSeconds() >= 32000);
     BOOST_TEST(latencies[0].GetMicroSeconds() <= 32040);
+    BOOST_TEST(latencies[1].GetMicroSeconds() >= 2000);
+    BOOST_TEST(latencies[1].GetMicroSeconds() <= 2040);
 }
 
 BOOST_FIXTURE_TEST_CASE(long_pauses_are_capped, Link)
 {
     ColoDialogue dialogue =
-        *OneConversation({{false, 100, Seconds(500)}, {true, 100, Seconds(700)}}, ColoCloser::CLIENT);
+        *OneConversation({{false, 100, Seconds(500)}, {true, 100, Seconds(700)}},
+                         ColoCloser::CLIENT);
     dialogue.conversations.push_back(dialogue.conversations[0]);
     dialogue.conversations[1].start = Seconds(900);
     client->SetAttribute("MaxPause", TimeValue(MilliSeconds(100)));
@@ -333,9 +207,9 @@ BOOST_FIXTURE_TEST_CASE(long_pauses_are_capped, Link)
     auto shared = Share(dialogue);
     Play(shared);
     CheckAllRight(dialogue);
-    // Start, gap, pause, pause, and two round trips of 2 ms with ARP.
+    // Start, gap, pause, pause, two round trips of 2 ms, and ARP's jitter of up to 10 ms twice.
     BOOST_TEST(finishedAt.GetMilliSeconds() >= 514);
-    BOOST_TEST(finishedAt.GetMilliSeconds() <= 520);
+    BOOST_TEST(finishedAt.GetMilliSeconds() <= 540);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -403,6 +277,33 @@ BOOST_FIXTURE_TEST_CASE(the_server_notices_wrong_requests, Link)
     BOOST_TEST(client->GetDataErrors() > 5U);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_server_notices_bytes_beyond_its_script, Link)
+{
+    std::vector<ColoTurn> turns = {{false, 10, Time(0)}, {true, 1, Time(0)}};
+    server->SetDialogue(OneConversation(turns, ColoCloser::NOBODY));
+    turns.push_back({false, 5, Time(0)});
+    client->SetDialogue(OneConversation(turns, ColoCloser::NOBODY));
+    Simulator::Stop(Seconds(2));
+    Simulator::Run();
+    BOOST_TEST(server->GetDataErrors() == 5U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_client_that_the_script_does_not_know_is_turned_away, Link)
+{
+    // Two come to the port of the other conversation, one from a source port beyond the last.
+    ColoDialogue extended = ColoMakeRequestResponse({3, 3, 10, 10, Time(0), 80});
+    extended.conversations[1].serverPort = 81;
+    ColoDialogue known = ColoMakeRequestResponse({2, 2, 10, 10, Time(0), 80});
+    known.conversations[0].serverPort = 81;
+    server->SetDialogue(Share(known));
+    client->SetDialogue(Share(extended));
+    Simulator::Stop(Seconds(5));
+    Simulator::Run();
+    BOOST_TEST(client->GetResets() == 3U);
+    BOOST_TEST(client->GetConversationsCompleted() == 0U);
+    BOOST_TEST(server->GetConversationsOpen() == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_server_that_closes_too_early_counts_as_reset, Link)
 {
     server->SetDialogue(
@@ -463,126 +364,6 @@ BOOST_FIXTURE_TEST_CASE(a_connection_that_nobody_accepts_counts_as_reset, Rude)
     Simulator::Run();
     BOOST_TEST(client->GetResets() == 1U);
     BOOST_TEST(finished == 1U);
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(twin)
-
-/**
- * Every few milliseconds another server on the node becomes a copy of the present one, which dies,
- * and goes on with the same sockets. What a copy lacks or does not hook up shows as a conversation
- * that stalls, or as bytes that come twice or not at all.
- */
-struct Takeover : Link
-{
-    Takeover()
-    {
-        auto factory = CreateObject<ColoTcpSocketFactory>();
-        nodes.Get(1)->AggregateObject(factory);
-        server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-    }
-
-    void TakeOverEvery(Time interval)
-    {
-        m_interval = interval;
-        Simulator::ScheduleWithContext(nodes.Get(1)->GetId(), interval, &Takeover::TakeOver, this);
-    }
-
-    /** A connection that is being accepted still belongs to the server that dies. */
-    bool IsAccepting() const
-    {
-        ObjectVectorValue sockets;
-        nodes.Get(1)->GetObject<TcpL4Protocol>()->GetAttribute("SocketList", sockets);
-        for (auto i = sockets.Begin(); i != sockets.End(); ++i)
-        {
-            auto socket = DynamicCast<ColoTcpSocket>(i->second);
-            if (socket && socket->GetState() == TcpSocket::SYN_RCVD)
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    void TakeOver()
-    {
-        if (IsAccepting())
-        {
-            Simulator::Schedule(MicroSeconds(500), &Takeover::TakeOver, this);
-            return;
-        }
-        // A server that dies lets go of its sockets, so it is parked on others first.
-        std::map<Ptr<Socket>, Ptr<Socket>> realOf;
-        auto parked = AddServer();
-        parked->SetStartTime(Seconds(1000));
-        parked->CloneFrom(server, [&](Ptr<Socket> socket) {
-            auto dummy = Socket::CreateSocket(nodes.Get(1), TcpSocketFactory::GetTypeId());
-            realOf[dummy] = socket;
-            return dummy;
-        });
-        turnsSent += server->GetTurnsSent();
-        server->Dispose();
-        server = AddServer();
-        server->CloneFrom(parked, [&](Ptr<Socket> dummy) { return realOf.at(dummy); });
-        parked->Dispose();
-        takeovers++;
-        if (!client->IsFinished())
-        {
-            TakeOverEvery(m_interval);
-        }
-    }
-
-    uint32_t takeovers{0};
-    uint64_t turnsSent{0};
-
-  private:
-    Time m_interval;
-};
-
-BOOST_DATA_TEST_CASE_F(Takeover, a_copy_goes_on_anywhere, data::make(TRACES), trace)
-{
-    auto dialogue =
-        Share(ColoReadCapture(std::string(COLO_TRACES_DIR) + "/" + trace + ".pcap"));
-    TakeOverEvery(MicroSeconds(1700));
-    Play(dialogue);
-    CheckAllRight(*dialogue);
-    BOOST_TEST(takeovers > 5U);
-    std::size_t serverTurns = 0;
-    for (const auto& conversation : dialogue->conversations)
-    {
-        for (const auto& turn : conversation.turns)
-        {
-            serverTurns += turn.fromServer;
-        }
-    }
-    BOOST_TEST(turnsSent + server->GetTurnsSent() == serverTurns);
-}
-
-BOOST_FIXTURE_TEST_CASE(a_copy_goes_on_in_the_middle_of_turns, Takeover)
-{
-    auto dialogue = Share(ColoMakeRequestResponse({8, 2, 300000, 400000, Time(0), 80}));
-    TakeOverEvery(MilliSeconds(5));
-    Play(dialogue);
-    CheckAllRight(*dialogue);
-    BOOST_TEST(takeovers > 20U);
-}
-
-BOOST_FIXTURE_TEST_CASE(a_copy_does_not_diverge_because_its_twin_does, Takeover)
-{
-    server->SetAttribute("Diverges", BooleanValue(true));
-    server->SetAttribute("Divergence", DoubleValue(1));
-    TakeOverEvery(MilliSeconds(100));
-    Play(OneConversation({{false, 10, Time(0)},
-                          {true, 100, Time(0)},
-                          {false, 10, MilliSeconds(200)},
-                          {true, 100, Time(0)}},
-                         ColoCloser::CLIENT));
-    BOOST_TEST(diverged.size() == 1U);
-    BOOST_TEST(server->GetTurnsDiverged() == 0U);
-    BOOST_TEST(client->GetDataErrors() > 0U);
-    BOOST_TEST(client->GetDataErrors() <= 3U);
-    BOOST_TEST(client->GetFirstDataError()->position < 100U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,9 +4,9 @@
 #ifndef COLO_TEST_MODEL_GUEST_WORLD_H
 #define COLO_TEST_MODEL_GUEST_WORLD_H
 
-#include "colo-guest-application.h"
 #include "colo-guest.h"
 #include "colo-pause.h"
+#include "model-guest-apps.h"
 
 #include "ns3/core-module.h"
 #include "ns3/internet-module.h"
@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <deque>
 #include <functional>
-#include <map>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -31,258 +30,6 @@ using namespace ns3;
  * The hub gives the client's frames to both guests and A's frames to the client; B's go nowhere.
  */
 
-/** The byte at a position of the stream in either direction. */
-inline uint8_t
-PatternAt(uint64_t position)
-{
-    return static_cast<uint8_t>((position * 2654435761u) >> 13);
-}
-
-/** Some bytes of the stream. */
-inline Ptr<Packet>
-MakePattern(uint64_t position, uint32_t size)
-{
-    std::vector<uint8_t> bytes(size);
-    for (uint32_t i = 0; i < size; ++i)
-    {
-        bytes[i] = PatternAt(position + i);
-    }
-    return Create<Packet>(bytes.data(), size);
-}
-
-/** The end of a connection that does not live in a guest: sends, reads, checks and closes. */
-struct Peer
-{
-    uint64_t toSend{0};
-    uint64_t toReceive{UINT64_MAX}; //!< close after that many bytes
-    Time readPause;                 //!< do not read for so long after the first bytes
-    Time closeDelay;                //!< close so long after the last byte or the other's FIN
-
-    uint64_t sent{0};
-    uint64_t received{0};
-    uint64_t wrong{0};
-    bool failed{false};
-    bool mayRead{true};
-    Ptr<Socket> socket;
-
-    void Use(Ptr<Socket> s)
-    {
-        socket = s;
-        s->SetRecvCallback(MakeCallback(&Peer::Read, this));
-        s->SetSendCallback(MakeCallback(&Peer::Write, this));
-        s->SetCloseCallbacks(MakeCallback(&Peer::OtherClosed, this),
-                             MakeCallback(&Peer::Fail, this));
-        s->SetConnectCallback(MakeCallback(&Peer::Connected, this),
-                              MakeCallback(&Peer::Fail, this));
-    }
-
-    void Connected(Ptr<Socket>)
-    {
-        Write(socket, 0);
-    }
-
-    void Fail(Ptr<Socket>)
-    {
-        failed = true;
-    }
-
-    void OtherClosed(Ptr<Socket>)
-    {
-        Simulator::Schedule(closeDelay, [this] { socket->Close(); });
-    }
-
-    void Write(Ptr<Socket>, uint32_t)
-    {
-        while (sent < toSend && socket->GetTxAvailable() > 0)
-        {
-            uint32_t size = std::min<uint64_t>({toSend - sent, socket->GetTxAvailable(), 2000});
-            if (socket->Send(MakePattern(sent, size)) <= 0)
-            {
-                break;
-            }
-            sent += size;
-        }
-    }
-
-    void Read(Ptr<Socket>)
-    {
-        if (!readPause.IsZero())
-        {
-            mayRead = false;
-            Simulator::Schedule(readPause, [this] {
-                mayRead = true;
-                Read(socket);
-            });
-            readPause = Time();
-        }
-        while (mayRead && socket->GetRxAvailable() > 0)
-        {
-            Ptr<Packet> packet = socket->Recv();
-            std::vector<uint8_t> bytes(packet->GetSize());
-            packet->CopyData(bytes.data(), bytes.size());
-            for (uint8_t byte : bytes)
-            {
-                wrong += byte != PatternAt(received++);
-            }
-        }
-        if (received == toReceive)
-        {
-            OtherClosed(socket);
-        }
-    }
-};
-
-/** A guest's application: echoes on port 80, or connects and sends. Closes after a delay. */
-class EchoApp : public ColoGuestApplication
-{
-  public:
-    Address remote;         //!< where to connect to; invalid: listen
-    uint64_t toSend{0};     //!< bytes to send if it connects
-    uint64_t closeAfter{0}; //!< close after so many bytes, 0: when the peer does
-    Time closeDelay;        //!< and after this time
-    bool useIpv6{false};
-
-    struct Connection
-    {
-        std::vector<uint8_t> pending;
-        uint64_t received{0};
-        uint64_t sent{0};
-        EventId close;
-    };
-
-    std::map<Ptr<Socket>, Connection> connections;
-    Ptr<Socket> listener;
-
-    void StartApplication() override
-    {
-        Ptr<Socket> socket =
-            Socket::CreateSocket(GetNode(), ColoTcpSocketFactory::GetTypeId());
-        if (!remote.IsInvalid())
-        {
-            connections[socket];
-            Hook(socket);
-            socket->Connect(remote);
-            return;
-        }
-        listener = socket;
-        if (useIpv6)
-        {
-            listener->Bind(Inet6SocketAddress(Ipv6Address::GetAny(), 80));
-        }
-        else
-        {
-            listener->Bind(InetSocketAddress(Ipv4Address::GetAny(), 80));
-        }
-        listener->Listen();
-        listener->SetAcceptCallback(MakeNullCallback<bool, Ptr<Socket>, const Address&>(),
-                                    MakeCallback(&EchoApp::Accept, this));
-    }
-
-    void Accept(Ptr<Socket> socket, const Address&)
-    {
-        connections[socket];
-        Hook(socket);
-    }
-
-    void Hook(Ptr<Socket> s)
-    {
-        s->SetConnectCallback(MakeCallback(&EchoApp::Connected, this),
-                              MakeNullCallback<void, Ptr<Socket>>());
-        s->SetRecvCallback(MakeCallback(&EchoApp::Read, this));
-        s->SetSendCallback(MakeCallback(&EchoApp::Write, this));
-        s->SetCloseCallbacks(MakeCallback(&EchoApp::PeerClosed, this),
-                             MakeNullCallback<void, Ptr<Socket>>());
-    }
-
-    void Connected(Ptr<Socket> socket)
-    {
-        Write(socket, 0);
-    }
-
-    void Read(Ptr<Socket> socket)
-    {
-        Connection& c = connections.at(socket);
-        while (socket->GetRxAvailable() > 0)
-        {
-            Ptr<Packet> packet = socket->Recv(3000, 0);
-            std::vector<uint8_t> bytes(packet->GetSize());
-            packet->CopyData(bytes.data(), bytes.size());
-            c.received += bytes.size();
-            if (remote.IsInvalid())
-            {
-                c.pending.insert(c.pending.end(), bytes.begin(), bytes.end());
-            }
-        }
-        Write(socket, 0);
-    }
-
-    void Write(Ptr<Socket> socket, uint32_t)
-    {
-        Connection& c = connections.at(socket);
-        while (!remote.IsInvalid() && c.sent < toSend && socket->GetTxAvailable() > 0)
-        {
-            uint32_t size = std::min<uint64_t>({toSend - c.sent, socket->GetTxAvailable(), 1500});
-            if (socket->Send(MakePattern(c.sent, size)) <= 0)
-            {
-                return;
-            }
-            c.sent += size;
-        }
-        while (!c.pending.empty() && socket->GetTxAvailable() > 0)
-        {
-            uint32_t size = std::min<uint64_t>({c.pending.size(), socket->GetTxAvailable(), 4096});
-            if (socket->Send(Create<Packet>(c.pending.data(), size)) <= 0)
-            {
-                return;
-            }
-            c.sent += size;
-            c.pending.erase(c.pending.begin(), c.pending.begin() + size);
-        }
-        if (closeAfter > 0 && c.sent >= closeAfter && c.close.IsExpired())
-        {
-            c.close = Simulator::Schedule(closeDelay, &EchoApp::CloseOne, this, socket);
-        }
-    }
-
-    void PeerClosed(Ptr<Socket> socket)
-    {
-        Connection& c = connections.at(socket);
-        if (c.close.IsExpired())
-        {
-            c.close = Simulator::Schedule(closeDelay, &EchoApp::CloseOne, this, socket);
-        }
-    }
-
-    void CloseOne(Ptr<Socket> socket)
-    {
-        socket->Close();
-    }
-
-    void CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twinOf) override
-    {
-        auto original = DynamicCast<EchoApp>(twin);
-        for (auto& [socket, c] : connections)
-        {
-            c.close.Cancel();
-        }
-        connections.clear();
-        listener = twinOf(original->listener);
-        for (auto& [socket, c] : original->connections)
-        {
-            Ptr<Socket> own = twinOf(socket);
-            Connection& copy = connections[own] = c;
-            Hook(own);
-            if (!c.close.IsExpired())
-            {
-                copy.close = Simulator::Schedule(Simulator::GetDelayLeft(c.close),
-                                                 &EchoApp::CloseOne,
-                                                 this,
-                                                 own);
-            }
-        }
-    }
-};
-
 /** The network of the drawing, a checkpoint in it, and what both guests send afterwards. */
 class World
 {
@@ -291,14 +38,16 @@ class World
     using Sent = std::pair<int64_t, std::string>;
 
     bool useIpv6{false};
-    bool sameIsn{false};                //!< B keeps up with A before the checkpoint
+    bool sameIsn{false}; //!< B keeps up with A before the checkpoint
     std::string congestionControl{"ns3::TcpNewReno"};
     double lossToGuests{0};
-    double lossToB{0};                  //!< until the checkpoint
+    double lossToB{0}; //!< until the checkpoint
     double lossToClient{0};
-    bool deafB{false};                  //!< B gets nothing until the checkpoint
-    bool deafClient{false};    //!< the client gets nothing until the checkpoint
-    uint64_t lossAfterFrames{0};        //!< losses begin after so many frames of A
+    bool deafB{false};                 //!< B gets nothing until the checkpoint
+    bool deafClient{false};            //!< the client gets nothing until the checkpoint
+    uint64_t lossAfterFrames{0};       //!< losses begin after so many frames of A
+    double lossAfterClone{0};          //!< both ways, from the resume on
+    bool checkpointAtNextFrame{false}; //!< as soon as the client has sent one
     std::string linkRate{"40Mbps"};
 
     Ptr<Node> client;
@@ -309,7 +58,7 @@ class World
     Ptr<EchoApp> appB;
     std::vector<Sent> sentByA;
     std::vector<Sent> sentByB;
-    uint64_t framesOfB{0};              //!< since the beginning
+    uint64_t framesOfB{0}; //!< since the beginning
     bool cloned{false};
     ColoGuest::CloneReport report;
 
@@ -334,18 +83,18 @@ class World
         b->SetPrimary(false);
         b->TraceConnectWithoutContext("Cloned", MakeCallback(&World::NoteReport, this));
         using Receive = NetDevice::PromiscReceiveCallback;
-        m_toClient->SetPromiscReceiveCallback(Receive(
-            [this](auto, auto packet, auto protocol, auto& from, auto& to, auto) {
+        m_toClient->SetPromiscReceiveCallback(
+            Receive([this](auto, auto packet, auto protocol, auto& from, auto& to, auto) {
                 return FromClient({packet->Copy(), protocol, from, to});
             }));
-        m_toA->SetPromiscReceiveCallback(Receive(
-            [this](auto, auto packet, auto protocol, auto& from, auto& to, auto) {
+        m_toA->SetPromiscReceiveCallback(
+            Receive([this](auto, auto packet, auto protocol, auto& from, auto& to, auto) {
                 return FromA({packet->Copy(), protocol, from, to});
             }));
-        m_toB->SetPromiscReceiveCallback(Receive(
-            [this](auto, auto packet, auto, auto&, auto&, auto) {
+        m_toB->SetPromiscReceiveCallback(
+            Receive([this](auto, auto packet, auto protocol, auto& from, auto& to, auto) {
                 framesOfB++;
-                Record(sentByB, packet);
+                Record(sentByB, {packet->Copy(), protocol, from, to});
                 return true;
             }));
         m_random->SetStream(77);
@@ -420,6 +169,8 @@ class World
             cloned = true;
             m_hold = false;
             lossToB = 0;
+            lossToGuests = std::max(lossToGuests, lossAfterClone);
+            lossToClient = std::max(lossToClient, lossAfterClone);
             for (Frame& frame : std::exchange(m_held, {}))
             {
                 ToGuests(frame);
@@ -534,9 +285,8 @@ class World
         guest->SetAttribute("CongestionControl", StringValue(congestionControl));
         if (sameIsn)
         {
-            guest->SetAttribute(
-                "Isn",
-                StringValue("ns3::ConstantRandomVariable[Constant=1000000000]"));
+            guest->SetAttribute("Isn",
+                                StringValue("ns3::ConstantRandomVariable[Constant=1000000000]"));
         }
         guest->Install(node);
         app = CreateObject<EchoApp>();
@@ -553,8 +303,8 @@ class World
 
     bool Lose(double probability, const Frame& frame)
     {
-        const bool isIp = frame.protocol == 0x0800 || (frame.protocol == 0x86dd &&
-                                                       frame.packet->GetSize() > 100);
+        const bool isIp =
+            frame.protocol == 0x0800 || (frame.protocol == 0x86dd && frame.packet->GetSize() > 100);
         return isIp && m_framesOfA >= lossAfterFrames && m_random->GetValue() < probability;
     }
 
@@ -567,6 +317,10 @@ class World
         else
         {
             ToGuests(frame);
+        }
+        if (std::exchange(checkpointAtNextFrame, false))
+        {
+            Checkpoint();
         }
         return true;
     }
@@ -587,7 +341,7 @@ class World
     bool FromA(const Frame& frame)
     {
         m_framesOfA++;
-        Record(sentByA, frame.packet);
+        Record(sentByA, frame);
         if (!(deafClient && !cloned) && !Lose(lossToClient, frame))
         {
             m_toClient->SendFrom(frame.packet->Copy(), frame.from, frame.to, frame.protocol);
@@ -595,14 +349,20 @@ class World
         return true;
     }
 
-    void Record(std::vector<Sent>& sent, Ptr<const Packet> packet) const
+    void Record(std::vector<Sent>& sent, const Frame& frame) const
     {
-        if (cloned)
+        if (!cloned)
         {
-            std::string bytes(packet->GetSize(), 0);
-            packet->CopyData(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size());
-            sent.emplace_back(Simulator::Now().GetTimeStep(), bytes);
+            return;
         }
+        std::string bytes(14 + frame.packet->GetSize(), 0);
+        auto data = reinterpret_cast<uint8_t*>(bytes.data());
+        Mac48Address::ConvertFrom(frame.to).CopyTo(data);
+        Mac48Address::ConvertFrom(frame.from).CopyTo(data + 6);
+        data[12] = frame.protocol >> 8;
+        data[13] = frame.protocol & 255;
+        frame.packet->CopyData(data + 14, frame.packet->GetSize());
+        sent.emplace_back(Simulator::Now().GetTimeStep(), bytes);
     }
 
     static std::string Describe(const std::vector<Sent>& sent, std::size_t i)
@@ -612,7 +372,7 @@ class World
             return "none";
         }
         std::string text = std::to_string(sent[i].first) + " ns:";
-        for (unsigned char byte : sent[i].second.substr(0, 60))
+        for (unsigned char byte : sent[i].second.substr(0, 80))
         {
             const char* digits = "0123456789abcdef";
             text += std::string(" ") + digits[byte >> 4] + digits[byte & 15];
@@ -629,5 +389,20 @@ class World
     bool m_hold{false};
     uint64_t m_framesOfA{0};
 };
+
+inline const uint64_t TRANSFER_BYTES = 1000000;
+
+// A client sends to the echo server and gets all of it back while frames are lost both ways.
+inline void
+SetTransfer(World& world, Peer& peer)
+{
+    world.lossToGuests = 0.01;
+    world.lossToClient = 0.01;
+    world.lossAfterFrames = 5;
+    world.Build();
+    peer.toSend = TRANSFER_BYTES;
+    peer.toReceive = TRANSFER_BYTES;
+    world.Connect(peer, MilliSeconds(50));
+}
 
 #endif /* COLO_TEST_MODEL_GUEST_WORLD_H */

@@ -12,7 +12,6 @@
 #include "ns3/network-module.h"
 
 #include <boost/test/unit_test.hpp>
-
 #include <functional>
 #include <memory>
 #include <string>

@@ -96,12 +96,6 @@ static void adopt(struct colo_stream *stream, const struct colo_packet *packet,
 	close_secondary_gap(stream, out);
 }
 
-static bool is_repeated_rst(const struct colo_stream *stream, const struct colo_packet *packet)
-{
-	return packet->tcp_flags & COLO_TCP_RST && stream->flags & COLO_STREAM_P_RST &&
-	       packet->seq == stream->rst;
-}
-
 /* A primary packet of the current generation. */
 static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
 			  struct colo_out *out)
@@ -113,7 +107,7 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 	if (!(stream->flags & COLO_STREAM_ANCHORED) && (rst || colo_packet_units(packet)))
 		adopt(stream, packet, out);
 
-	if (is_repeated_rst(stream, packet)) {
+	if (colo_stream_repeats_rst(stream, packet)) {
 		colo_stream_let_go(flow, packet, COLO_RELEASE_REPEAT, out);
 	} else if (!is_new_to(stream->matched, packet)) {
 		if (colo_stream_may_leave(flow, packet))
@@ -146,7 +140,7 @@ static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, 
 		colo_node_drop(packet, COLO_DROP_COMPARED, out);
 	} else if (stream->flags & COLO_STREAM_DIVERGED) {
 		colo_node_drop(packet, COLO_DROP_DIVERGED, out);
-	} else if (is_repeated_rst(stream, packet) ||
+	} else if (colo_stream_repeats_rst(stream, packet) ||
 		   (anchored && !is_new_to(stream->s_end, packet))) {
 		colo_node_drop(packet, COLO_DROP_REPEAT, out);
 	} else if (!colo_node_hold_extra(&flow->conn, packet, now_ns, out)) {
@@ -161,21 +155,40 @@ static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, 
 
 enum generation { GENERATION_OLD, GENERATION_CURRENT, GENERATION_NEXT };
 
+static bool is_syn(const struct colo_packet *packet)
+{
+	return (packet->tcp_flags & (COLO_TCP_SYN | COLO_TCP_RST)) == COLO_TCP_SYN;
+}
+
+/*
+ * A reset that refuses the client's SYN is numbered from zero, wherever an earlier
+ * connection of the tuple was (RFC 9293, 3.10.7.1).
+ */
+static bool is_refusal(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	const u8 rst_ack = COLO_TCP_RST | COLO_TCP_ACK;
+
+	return (packet->tcp_flags & rst_ack) == rst_ack && stream->flags & COLO_STREAM_C_OPENS &&
+	       packet->ack == stream->c_isn + 1;
+}
+
 static enum generation secondary_syn_generation(const struct colo_stream *stream,
 						const struct colo_packet *syn)
 {
-	bool acks = syn->tcp_flags & COLO_TCP_ACK;
+	bool answers = syn->tcp_flags & COLO_TCP_ACK && stream->flags & COLO_STREAM_PASSIVE;
 
 	if (!(stream->flags & COLO_STREAM_P_SYN))
 		return GENERATION_NEXT;
 	if (stream->flags & COLO_STREAM_S_ENTERED) {
+		/* Answering one SYN again it may number anew (rule fix-duplicate-syn). */
 		bool repeats = syn->seq == stream->p_isn ||
-			       (stream->flags & COLO_STREAM_S_SYN && syn->seq == stream->s_isn);
+			       (stream->flags & COLO_STREAM_S_SYN && syn->seq == stream->s_isn) ||
+			       (answers && syn->ack == stream->p_syn_ack);
 
 		return repeats ? GENERATION_CURRENT : GENERATION_NEXT;
 	}
 	/* It answers another SYN of the client than the primary's did. */
-	if (acks && stream->flags & COLO_STREAM_PASSIVE && syn->ack != stream->p_syn_ack)
+	if (answers && syn->ack != stream->p_syn_ack)
 		return stream->flags & COLO_STREAM_C_SYN && syn->ack == stream->c_isn + 1 ?
 			       GENERATION_NEXT :
 			       GENERATION_OLD;
@@ -185,9 +198,9 @@ static enum generation secondary_syn_generation(const struct colo_stream *stream
 static enum generation secondary_generation(const struct colo_stream *stream,
 					    const struct colo_packet *packet)
 {
-	if (packet->tcp_flags & COLO_TCP_SYN)
+	if (is_syn(packet))
 		return secondary_syn_generation(stream, packet);
-	if (stream->s_later.tail)
+	if (stream->s_later.tail || is_refusal(stream, packet))
 		return GENERATION_NEXT;
 	if (stream->flags & COLO_STREAM_P_SYN && !(stream->flags & COLO_STREAM_S_ENTERED))
 		return GENERATION_OLD;
@@ -208,9 +221,8 @@ static void secondary_input(struct colo_flow *flow, struct colo_packet *packet, 
 			colo_queue_push(&stream->s_later, packet);
 		break;
 	case GENERATION_CURRENT:
-		if (packet->tcp_flags & COLO_TCP_SYN) {
-			if (!(stream->flags & COLO_STREAM_S_ENTERED))
-				stream->s_isn = packet->seq;
+		if (is_syn(packet)) {
+			stream->s_isn = packet->seq;
 			stream->flags |= COLO_STREAM_S_ENTERED | COLO_STREAM_S_SYN;
 			/* Each guest chose its own (rule tcp-syn); positions are the primary's. */
 			packet->seq = stream->p_isn;
@@ -220,13 +232,14 @@ static void secondary_input(struct colo_flow *flow, struct colo_packet *packet, 
 	}
 }
 
-static bool is_new_syn(const struct colo_stream *stream, const struct colo_packet *packet)
+static bool begins_generation(const struct colo_stream *stream, const struct colo_packet *packet)
 {
-	return packet->tcp_flags & COLO_TCP_SYN &&
-	       !(stream->flags & COLO_STREAM_P_SYN && packet->seq == stream->p_isn);
+	if (!is_syn(packet))
+		return is_refusal(stream, packet);
+	return !(stream->flags & COLO_STREAM_P_SYN && packet->seq == stream->p_isn);
 }
 
-static void begin_generation(struct colo_flow *flow, struct colo_packet *syn, u64 now_ns,
+static void begin_generation(struct colo_flow *flow, struct colo_packet *first, u64 now_ns,
 			     struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
@@ -237,9 +250,9 @@ static void begin_generation(struct colo_flow *flow, struct colo_packet *syn, u6
 	drop_heap(&stream->s_gap, COLO_DROP_GENERATION, out);
 	if (stream->kept)
 		colo_node_drop(stream->kept, COLO_DROP_SUPERSEDED, out);
-	colo_stream_begin(stream, syn);
+	colo_stream_begin(stream, first);
 	colo_conn_set_closed(&flow->conn, false);
-	place_primary(flow, syn, now_ns, out);
+	place_primary(flow, first, now_ns, out);
 
 	/* The secondary may have been here before. */
 	ahead = stream->s_later;
@@ -252,7 +265,7 @@ static void primary_input(struct colo_flow *flow, struct colo_packet *packet, u6
 			  struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
-	bool begins = is_new_syn(stream, packet);
+	bool begins = begins_generation(stream, packet);
 
 	if (stream->p_later.tail || (begins && holds_this_generation(stream))) {
 		if (colo_node_hold(&flow->conn, packet, now_ns, out))
@@ -325,10 +338,12 @@ static void inbound_syn(struct colo_stream *stream, const struct colo_packet *pa
 		return;
 	if (stream->flags & COLO_STREAM_C_SYN && stream->c_isn == packet->seq)
 		return;
-	if (!answers)
-		discard(stream, out);
-	stream->c_isn = packet->seq;
 	stream->flags |= COLO_STREAM_C_SYN;
+	if (!answers) {
+		discard(stream, out);
+		stream->flags |= COLO_STREAM_C_OPENS;
+	}
+	stream->c_isn = packet->seq;
 	stream->flags &= ~(u32)(COLO_STREAM_C_WSCALE | COLO_STREAM_C_FIN);
 	if (packet->options & COLO_OPT_WSCALE)
 		stream->flags |= COLO_STREAM_C_WSCALE;
@@ -431,7 +446,7 @@ void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct
 
 	if (flow->conn.epoch != flow->conn.node->epoch)
 		colo_flow_rebase(flow);
-	if (is_new_syn(stream, packet)) {
+	if (begins_generation(stream, packet)) {
 		colo_stream_begin(stream, packet);
 		colo_conn_set_closed(&flow->conn, false);
 	}

@@ -32,6 +32,7 @@ extern "C" {
 #define COLO_STREAM_C_WSCALE 0x4000	  /* the client's SYN had a window scale */
 #define COLO_STREAM_DIVERGED 0x8000	  /* waits for a checkpoint; nothing new is compared */
 #define COLO_STREAM_PASSIVE 0x10000	  /* P's SYN acknowledged a client's: p_syn_ack holds */
+#define COLO_STREAM_C_OPENS 0x20000	  /* the client's SYN is not answered yet */
 
 /*
  * Both guests' output as one stream. P is the primary, S the secondary, C the
@@ -99,7 +100,8 @@ void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now
 		     struct colo_out *out);
 
 /* For the files of the core. */
-void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *syn);
+void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *first);
+bool colo_stream_repeats_rst(const struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_note_primary(struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_note_secondary(struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_set_scale(struct colo_stream *stream);

@@ -504,14 +504,15 @@ void colo_node_poll(struct colo_node *node, u64 now_ns, struct colo_out *out)
 
 void colo_node_fail_over(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
-	u32 left = node->held_count;
+	u32 turned = 0;
 
 	node->failed_over = true;
-	/* One turn of the list meets every connection that waits, and keeps the order. */
-	for (; left && !list_empty(&node->held); left--) {
+	/* One turn of the list, of which some leave, meets every connection and keeps the order. */
+	while (turned < node->held_count) {
 		struct colo_packet *packet = first_of(&node->held);
 
 		list_move_tail(&packet->held, &node->held);
 		colo_seqfix_fail_over(packet, now_ns, out);
+		turned += is_held(packet);
 	}
 }

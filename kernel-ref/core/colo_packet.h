@@ -148,9 +148,15 @@ enum colo_kind colo_packet_parse(struct colo_packet *packet, enum colo_side side
  */
 const u8 *colo_packet_bytes(const struct colo_packet *packet, u32 offset, u32 *len);
 
-/** colo_packet_units() - Sequence numbers taken: payload, SYN and FIN (RFC 9293, 3.4). */
+/**
+ * colo_packet_units() - Sequence numbers taken: payload, SYN and FIN (RFC 9293, 3.4).
+ *
+ * Text behind a reset tells why and is not of the stream (RFC 9293, 3.5.3).
+ */
 static inline u32 colo_packet_units(const struct colo_packet *packet)
 {
+	if (packet->tcp_flags & COLO_TCP_RST)
+		return 0;
 	return packet->payload_len + !!(packet->tcp_flags & COLO_TCP_SYN) +
 	       !!(packet->tcp_flags & COLO_TCP_FIN);
 }

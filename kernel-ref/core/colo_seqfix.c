@@ -137,7 +137,8 @@ static void pass(struct colo_seqfix *fix, struct colo_packet *packet, struct col
 static void wait(struct colo_seqfix *fix, struct colo_packet *packet, u64 now_ns,
 		 struct colo_out *out)
 {
-	if (fix->conn.held >= WAITING_MAX)
+	/* Looked at again it waits already, and counts as one of them. */
+	if (fix->conn.held >= WAITING_MAX && list_empty(&packet->held))
 		colo_node_drop(packet, COLO_DROP_LIMIT, out);
 	else if (colo_node_hold(&fix->conn, packet, now_ns, out))
 		colo_queue_push(&fix->waiting, packet);
@@ -246,6 +247,15 @@ static void outgoing_syn(struct colo_seqfix *fix, struct colo_packet *packet, u6
 	}
 }
 
+/* Numbered from zero by both guests, wherever an earlier connection of the tuple was. */
+static bool is_refusal(const struct colo_seqfix *fix, const struct colo_packet *packet)
+{
+	const u8 rst_ack = COLO_TCP_RST | COLO_TCP_ACK;
+
+	return (packet->tcp_flags & rst_ack) == rst_ack && knows(fix, COLO_SEQFIX_OPENING) &&
+	       packet->ack == fix->opening_isn + 1;
+}
+
 static void outgoing(struct colo_seqfix *fix, struct colo_packet *packet, u64 now_ns,
 		     struct colo_out *out)
 {
@@ -253,6 +263,8 @@ static void outgoing(struct colo_seqfix *fix, struct colo_packet *packet, u64 no
 		outgoing_syn(fix, packet, now_ns, out);
 		return;
 	}
+	if (is_refusal(fix, packet))
+		begin_generation(fix);
 	if (knows(fix, COLO_SEQFIX_S_SYN) && !knows(fix, COLO_SEQFIX_OFFSET)) {
 		wait(fix, packet, now_ns, out);
 		return;
@@ -276,6 +288,7 @@ static void incoming_syn(struct colo_seqfix *fix, struct colo_packet *packet, u6
 	}
 	if (!knows(fix, COLO_SEQFIX_S_SYN) || packet->seq != fix->c_isn) {
 		fix->flags |= COLO_SEQFIX_OPENING;
+		fix->opening_isn = packet->seq;
 		if (!knows(fix, COLO_SEQFIX_S_SYN))
 			fix->c_isn = packet->seq;
 	}

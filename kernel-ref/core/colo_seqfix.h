@@ -16,7 +16,7 @@ extern "C" {
 #define COLO_SEQFIX_ACTIVE 0x002    /* the guest opens */
 #define COLO_SEQFIX_OFFSET 0x004    /* offset holds */
 #define COLO_SEQFIX_COMPLETE 0x008  /* the client has acknowledged the SYN */
-#define COLO_SEQFIX_OPENING 0x010   /* c_isn holds; the secondary's answer is still to come */
+#define COLO_SEQFIX_OPENING 0x010   /* opening_isn holds; the secondary's answer is to come */
 #define COLO_SEQFIX_HINT 0x020	    /* hint_* hold */
 #define COLO_SEQFIX_HINT_ACTIVE 0x040 /* the hint was a SYN without ACK */
 #define COLO_SEQFIX_HINT_TS 0x080
@@ -34,6 +34,7 @@ struct colo_seqfix {
 	u32 ts_offset; /* likewise of timestamps; 0 until learned */
 	u32 s_isn;
 	u32 c_isn;
+	u32 opening_isn; /* of the client's latest SYN */
 	u32 s_tsval; /* of the secondary's SYN */
 	u32 hint_isn;
 	u32 hint_ack;

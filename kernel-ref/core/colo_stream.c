@@ -11,10 +11,11 @@ static bool is_rst(const struct colo_packet *packet)
 
 /**
  * colo_stream_begin() - Start a generation with the primary's SYN (rule tcp-reopen).
+ * @first: that SYN, or the reset that refuses the client's; no SYN of the secondary follows it.
  *
  * What the client's own SYN said stays: it came before the answer to it.
  */
-void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *syn)
+void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *first)
 {
 	u32 c_isn = stream->c_isn;
 	struct colo_queue s_later = stream->s_later;
@@ -23,16 +24,29 @@ void colo_stream_begin(struct colo_stream *stream, const struct colo_packet *syn
 	memset(stream, 0, sizeof(*stream));
 	stream->s_later = s_later;
 	stream->c_isn = c_isn;
-	stream->flags = COLO_STREAM_ANCHORED | COLO_STREAM_P_SYN;
-	stream->p_isn = syn->seq;
-	stream->matched = syn->seq;
-	stream->p_end = syn->seq;
-	stream->s_end = syn->seq;
-	stream->out_end = syn->seq;
-	if (syn->tcp_flags & COLO_TCP_ACK) {
-		stream->flags |= COLO_STREAM_PASSIVE | client;
-		stream->p_syn_ack = syn->ack;
+	stream->flags = COLO_STREAM_ANCHORED;
+	stream->matched = first->seq;
+	stream->p_end = first->seq;
+	stream->s_end = first->seq;
+	stream->out_end = first->seq;
+	if (first->tcp_flags & COLO_TCP_ACK)
+		stream->flags |= client;
+	if (is_rst(first)) {
+		stream->flags |= COLO_STREAM_S_ENTERED;
+		return;
 	}
+	stream->flags |= COLO_STREAM_P_SYN;
+	stream->p_isn = first->seq;
+	if (first->tcp_flags & COLO_TCP_ACK) {
+		stream->flags |= COLO_STREAM_PASSIVE;
+		stream->p_syn_ack = first->ack;
+	}
+}
+
+/** colo_stream_repeats_rst() - Did both reset there before? A guest may for every late segment. */
+bool colo_stream_repeats_rst(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	return is_rst(packet) && stream->flags & COLO_STREAM_P_RST && packet->seq == stream->rst;
 }
 
 /* A scale counts only if both SYNs carried one (RFC 7323, 2.2; rule tcp-window). */
@@ -215,12 +229,19 @@ static enum colo_reason compare(struct colo_stream *stream, const struct colo_pa
 	return equal == len ? COLO_REASON_NONE : COLO_MISMATCH_BYTES;
 }
 
+static bool is_matched(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	if (is_rst(packet))
+		return colo_stream_repeats_rst(stream, packet);
+	return !colo_after(colo_packet_end(packet), stream->matched);
+}
+
 /* Skip what is matched by now; what remains starts at or before matched. */
 static struct colo_packet *primary_cursor(struct colo_stream *stream)
 {
 	struct colo_packet *p = stream->p_cursor;
 
-	while (p && !is_rst(p) && !colo_after(colo_packet_end(p), stream->matched))
+	while (p && is_matched(stream, p))
 		p = colo_queue_after(&stream->p_queue, p);
 	stream->p_cursor = p;
 	return p;
@@ -230,7 +251,7 @@ static struct colo_packet *secondary_cursor(struct colo_stream *stream, struct c
 {
 	struct colo_packet *s = colo_queue_head(&stream->s_queue);
 
-	while (s && !is_rst(s) && !colo_after(colo_packet_end(s), stream->matched)) {
+	while (s && is_matched(stream, s)) {
 		colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
 		s = colo_queue_head(&stream->s_queue);
 	}
@@ -260,8 +281,6 @@ void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 		} else if (is_rst(p) && is_rst(s) && p->seq == s->seq) {
 			stream->flags |= COLO_STREAM_P_RST;
 			stream->rst = p->seq;
-			stream->p_cursor = colo_queue_after(&stream->p_queue, p);
-			colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
 			reason = COLO_REASON_NONE;
 		} else {
 			reason = COLO_MISMATCH_RST;
@@ -380,9 +399,24 @@ static void edit_for_client(struct colo_stream *stream, struct colo_packet *pack
 	stream->out_end = colo_max_pos(stream->out_end, colo_packet_end(packet));
 }
 
-static bool is_clamped(const struct colo_packet *packet)
+/* Did it mean to promise more than it may? Behind the client's FIN no window is of use. */
+static bool is_clamped(const struct colo_stream *stream, const struct colo_packet *packet)
 {
-	return packet->edit.mask & (COLO_EDIT_ACK | COLO_EDIT_WINDOW);
+	return packet->edit.mask & COLO_EDIT_ACK ||
+	       (packet->edit.mask & COLO_EDIT_WINDOW && !(stream->flags & COLO_STREAM_C_FIN));
+}
+
+/* Does a packet that leaves say all that the kept one still has to? An older one may not. */
+static bool supersedes_kept(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	const struct colo_packet *kept = stream->kept;
+
+	if (!kept || is_rst(packet))
+		return kept;
+	return packet->tcp_flags & COLO_TCP_ACK && !is_clamped(stream, packet) &&
+	       !colo_before(packet->ack, kept->ack) &&
+	       (stream->flags & COLO_STREAM_C_FIN ||
+		!colo_before(edge_of(stream, packet), edge_of(stream, kept)));
 }
 
 static void set_kept(struct colo_stream *stream, struct colo_packet *packet, struct colo_out *out)
@@ -413,13 +447,13 @@ void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,
 
 	edit_for_client(stream, packet);
 	packet->reason = (u8)reason;
-	if (is_clamped(packet) && !colo_packet_units(packet) && !stream->p_acks.tail) {
+	if (is_clamped(stream, packet) && !colo_packet_units(packet) && !stream->p_acks.tail) {
 		set_kept(stream, packet, out);
 		colo_node_keep(packet);
 		out->resend = packet;
 		return;
 	}
-	if (!is_clamped(packet) && packet->tcp_flags & COLO_TCP_ACK)
+	if (supersedes_kept(stream, packet))
 		set_kept(stream, NULL, out);
 	colo_node_release(packet, reason, out);
 }

@@ -1,0 +1,257 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+// When checkpoints happen, how long they take, and what happens to frames meanwhile.
+#define BOOST_TEST_MODULE model_checkpoint
+#include "model-proxy-world.h"
+
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+
+namespace bdata = boost::unit_test::data;
+
+BOOST_AUTO_TEST_CASE(client_frames_of_the_pause_reach_both_guests_afterwards)
+{
+    PairOptions options;
+    options.dialogue = LongTalk(3, 3, 500000, 1000);
+    // Longer than the client's retransmission timeout.
+    options.lag = Time();
+    options.isSecDevInstant = true;
+    options.configure = [](ColoHelper& helper) {
+        helper.SetCheckpointerAttribute("Overhead", TimeValue(Seconds(1.5)));
+    };
+    PairWorld world(options);
+    std::optional<ColoCheckpoint> over;
+    Time asked;
+    std::map<Tap, std::vector<std::pair<Time, Bytes>>> seen;
+    world.OnFrame([&](Tap tap, const Bytes& bytes, Ptr<const Packet>) {
+        auto tcp = Tcp::Parse(bytes);
+        if (tcp && tcp->destination == 80)
+        {
+            Bytes said{uint8_t(tcp->source), tcp->flags};
+            for (int shift : {24, 16, 8, 0})
+            {
+                said.push_back(tcp->seq >> shift);
+            }
+            said.insert(said.end(), tcp->payload.begin(), tcp->payload.end());
+            seen[tap].emplace_back(Simulator::Now(), said);
+        }
+    });
+    world.OnCheckpoint([&](const ColoCheckpoint& checkpoint) { over = checkpoint; });
+    world.RequestCheckpointAt(MilliSeconds(15));
+    world.Run();
+    BOOST_TEST(world.IsRight());
+    BOOST_REQUIRE(over.has_value());
+
+    const Time linkDelay = MicroSeconds(50);
+    std::vector<Bytes> sentInPause;
+    std::map<Tap, std::vector<Bytes>> reached;
+    for (const auto& [time, said] : seen[Tap::FROM_CLIENT])
+    {
+        // What arrives at the primary host; a frame of 1514 bytes takes 12 us.
+        if (time + linkDelay >= over->requested && time + MicroSeconds(70) < over->resumed)
+        {
+            sentInPause.push_back(said);
+        }
+    }
+    for (Tap tap : {Tap::TO_PRIMARY, Tap::TO_SECONDARY})
+    {
+        for (const auto& [time, said] : seen[tap])
+        {
+            const bool isSecondary = tap == Tap::TO_SECONDARY;
+            const Time from = over->requested + (isSecondary ? linkDelay : Time());
+            BOOST_TEST((time < from || time >= over->resumed), "a frame reached a paused guest");
+            if (time == over->resumed)
+            {
+                reached[tap].push_back(said);
+            }
+        }
+    }
+    BOOST_TEST(sentInPause.size() > 3);
+    BOOST_TEST((reached[Tap::TO_PRIMARY] == reached[Tap::TO_SECONDARY]));
+    // Among them, in their order, are all that were sent in the pause; the others were on their way
+    // when it began.
+    std::size_t found = 0;
+    for (const Bytes& said : reached[Tap::TO_PRIMARY])
+    {
+        found += found < sentInPause.size() && said == sentInPause[found];
+    }
+    BOOST_TEST(found == sentInPause.size());
+}
+
+// Rule ckpt-commit.
+BOOST_DATA_TEST_CASE(held_packets_leave_at_the_commit_and_not_before, bdata::xrange(1, 6), seed)
+{
+    PairOptions options;
+    options.seed = seed;
+    options.divergence = 1;
+    options.dialogue = LongTalk(1, 6, 500, 60000);
+    options.configure = [](ColoHelper& helper) {
+        helper.SetSecondaryProxyAttribute("Lag", TimeValue(MilliSeconds(1)));
+    };
+    PairWorld world(options);
+    std::vector<Bytes> held; // the primary's payloads that did not leave, in its order
+    std::vector<Bytes> leftAtCommit;
+    bool isPending = false;
+    int early = 0;
+    int commits = 0;
+    world.OnVerdict([&](const ColoVerdict& verdict) {
+        isPending = isPending || verdict.event == ColoVerdict::MISMATCH;
+    });
+    world.pair.secondaryProxy->TraceConnectWithoutContext(
+        "Verdict",
+        Callback<void, const ColoVerdict&>([&](const ColoVerdict& verdict) {
+            // RECEIVED is under way for 50 us.
+            if (verdict.event == ColoVerdict::COMMIT)
+            {
+                Simulator::Schedule(NanoSeconds(49999), [&] {
+                    BOOST_TEST(isPending);
+                    isPending = false;
+                    commits++;
+                    Simulator::Schedule(NanoSeconds(2), [&, expected = held] {
+                        BOOST_TEST(!expected.empty());
+                        BOOST_TEST((leftAtCommit == expected), "seed " << seed);
+                    });
+                    leftAtCommit.clear();
+                });
+            }
+        }));
+    world.OnFrame([&](Tap tap, const Bytes& bytes, Ptr<const Packet>) {
+        auto tcp = Tcp::Parse(bytes);
+        if (!tcp || tcp->payload.empty())
+        {
+            return;
+        }
+        if (tap == Tap::FROM_PRIMARY)
+        {
+            held.push_back(tcp->payload);
+        }
+        if (tap == Tap::TO_CLIENT)
+        {
+            early += isPending;
+            leftAtCommit.push_back(tcp->payload);
+            auto place = std::find(held.begin(), held.end(), tcp->payload);
+            BOOST_REQUIRE((place != held.end()));
+            held.erase(place);
+        }
+    });
+    world.Run();
+    BOOST_TEST(world.IsRight());
+    BOOST_TEST(early == 0);
+    BOOST_TEST(commits >= 3);
+    BOOST_TEST(held.empty());
+}
+
+BOOST_AUTO_TEST_CASE(compare_timeout_asks_for_a_checkpoint)
+{
+    Puppets world(WithPrimary("CompareTimeout", TimeValue(MilliSeconds(70))));
+    world.Primary(T, "P. 1:101(100) ack 1");
+    world.Run(Seconds(1));
+    const auto mismatches = world.Find(ColoVerdict::MISMATCH);
+    BOOST_REQUIRE(mismatches.size() == 1);
+    BOOST_TEST(mismatches[0].reason == COLO_MISMATCH_TIMEOUT_DATA);
+    BOOST_REQUIRE(world.checkpoints.size() == 1);
+    const Time judged = world.verdicts[0].first - MilliSeconds(70);
+    BOOST_TEST((judged > T + TAP_DELAY && judged < T + MicroSeconds(30)));
+    BOOST_TEST(world.seen[Tap::TO_CLIENT].size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(checkpoint_interval_min_delays)
+{
+    Puppets world(WithPrimary("CheckpointIntervalMin", TimeValue(MilliSeconds(300))));
+    world.RequestCheckpointAt(MilliSeconds(100));
+    world.RequestCheckpointAt(MilliSeconds(400));
+    world.Run(Seconds(2));
+    const auto& checkpoints = world.checkpoints;
+    BOOST_REQUIRE(checkpoints.size() == 2);
+    BOOST_TEST((checkpoints[0].requested == MilliSeconds(300)));
+    BOOST_TEST((checkpoints[1].requested == checkpoints[0].committed + MilliSeconds(300)));
+    BOOST_TEST(checkpoints[1].reason == COLO_REQUEST_OPERATOR);
+}
+
+BOOST_AUTO_TEST_CASE(checkpoint_interval_max_demands)
+{
+    Puppets world(WithPrimary("CheckpointIntervalMax", TimeValue(MilliSeconds(300))));
+    world.Run(Seconds(1));
+    const auto& checkpoints = world.checkpoints;
+    BOOST_REQUIRE(checkpoints.size() == 3);
+    BOOST_TEST((checkpoints[0].requested == MilliSeconds(300)));
+    BOOST_TEST((checkpoints[2].requested == checkpoints[1].committed + MilliSeconds(300)));
+    BOOST_TEST(checkpoints[2].reason == COLO_REQUEST_PERIODIC);
+    BOOST_TEST(checkpoints[2].epoch == 3);
+}
+
+BOOST_DATA_TEST_CASE(held_limits_ask_for_a_checkpoint_and_drop_at_twice_as_many,
+                     bdata::make({"FlowHeldMax", "NodeHeldMax"}),
+                     name)
+{
+    Puppets world([&](ColoHelper& helper) {
+        helper.SetPrimaryProxyAttribute(name, UintegerValue(4));
+        helper.SetCheckpointerAttribute("Overhead", TimeValue(MilliSeconds(500)));
+    });
+    const bool isNode = name == std::string("NodeHeldMax");
+    for (int i = 0; i < 10; i++)
+    {
+        world.port = 40000 + (isNode ? i % 2 : 0);
+        const int at = 1 + 100 * (isNode ? i / 2 : i);
+        world.Primary(Time(),
+                      "P. " + std::to_string(at) + ":" + std::to_string(at + 100) +
+                          "(100) ack 1");
+        world.Run(MicroSeconds(100));
+        const std::size_t mismatches = i >= 4;
+        const std::size_t drops = std::max(0, i - 7);
+        BOOST_TEST(world.Find(ColoVerdict::MISMATCH).size() == mismatches);
+        BOOST_TEST(world.Find(ColoVerdict::DROP).size() == drops);
+    }
+    BOOST_REQUIRE(world.Find(ColoVerdict::DROP).size() == 2);
+    BOOST_TEST(world.Find(ColoVerdict::MISMATCH)[0].reason == COLO_MISMATCH_LIMIT);
+    BOOST_TEST(world.Find(ColoVerdict::DROP)[0].reason == COLO_DROP_LIMIT);
+    BOOST_TEST(world.pair.primaryProxy->GetNode().stats.dropped_at_limit == 2);
+    world.Run(Seconds(2));
+    BOOST_TEST(world.Find(ColoVerdict::RELEASE).size() == 8);
+}
+
+BOOST_AUTO_TEST_CASE(checkpoint_takes_what_its_parts_take)
+{
+    const Time overhead = MilliSeconds(3);
+    const Time linkDelay = MicroSeconds(400);
+    const Time load = MilliSeconds(9);
+    Puppets world([&](ColoHelper& helper) {
+        helper.SetCheckpointerAttribute("Overhead", TimeValue(overhead));
+        helper.SetCheckpointerAttribute("StateSize", UintegerValue(1000000));
+        helper.SetCheckpointerAttribute("LinkRate", DataRateValue(DataRate("1Gbps")));
+        helper.SetCheckpointerAttribute("LinkDelay", TimeValue(linkDelay));
+        helper.SetCheckpointerAttribute("LoadTime", TimeValue(load));
+    });
+    Time paused;
+    Time resumed[2];
+    for (const auto& place : {world.pair.primary, world.pair.secondary})
+    {
+        Time& at = resumed[place.guest->IsPrimary()];
+        place.guest->TraceConnectWithoutContext(
+            "Resumed",
+            Callback<void, Time>([&at](Time) { at = Simulator::Now(); }));
+    }
+    world.RequestCheckpointAt(T);
+    world.Run(Seconds(1));
+    BOOST_REQUIRE(world.checkpoints.size() == 1);
+    const ColoCheckpoint& checkpoint = world.checkpoints[0];
+    const Time drain = TAP_DELAY + NanoSeconds(1);
+    const Time bothStand = T + linkDelay + drain + drain + linkDelay;
+    const Time transfer = MilliSeconds(8) + overhead + linkDelay;
+    BOOST_TEST((checkpoint.requested == T));
+    BOOST_TEST((checkpoint.paused == T + drain));
+    BOOST_TEST((checkpoint.committed == bothStand + transfer + linkDelay));
+    BOOST_TEST((checkpoint.resumed == checkpoint.committed + load));
+    BOOST_TEST((resumed[0] == checkpoint.resumed));
+    BOOST_TEST((resumed[1] == checkpoint.resumed));
+    BOOST_TEST(checkpoint.epoch == 1);
+    BOOST_TEST(checkpoint.reason == COLO_REQUEST_OPERATOR);
+    const auto commits = world.Find(ColoVerdict::COMMIT);
+    BOOST_REQUIRE(commits.size() == 1);
+    BOOST_TEST(commits[0].seq == 1);
+    BOOST_TEST(commits[0].reason == COLO_REQUEST_OPERATOR);
+}
