@@ -119,6 +119,8 @@ ColoGuest::Install(Ptr<Node> node)
     NS_ABORT_MSG_UNLESS(node->GetObject<TcpL4Protocol>(),
                         "ColoGuest: install the internet stack on node " << node->GetId()
                                                                          << " first");
+    NS_ABORT_MSG_UNLESS(m_congestionControl.IsChildOf(TcpCongestionOps::GetTypeId()),
+                        "ColoGuest: " << m_congestionControl << " is no congestion control");
     m_node = node;
     m_tcp = CreateObject<ColoTcpSocketFactory>();
     RemoveJitter(node->GetObject<ArpL3Protocol>(), "RequestJitter");

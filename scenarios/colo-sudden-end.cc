@@ -44,21 +44,6 @@ Stop(int signal)
     raise(signal); // its handler is the default one again
 }
 
-/** A fault of ours or of ns-3, the latter perhaps for a value that it does not check. */
-void
-Crash(int signal)
-{
-    ColoResultFolder::RemoveDraft();
-    if (!g_blame[0])
-    {
-        raise(signal);
-    }
-    Say("colo-scenario: ");
-    Say(g_blame);
-    Say(signal == SIGFPE ? ": ns-3 divides by zero\n" : ": ns-3 crashes\n");
-    _exit(COLO_EXIT_USAGE);
-}
-
 /** From 'aborted. cond="...", msg="...", ... file=..., line=...' only the message. */
 std::string
 GetReason()
@@ -113,10 +98,6 @@ ColoPrepareForSuddenEnd()
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     {
         Handle(signal, Stop);
-    }
-    for (int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
-    {
-        Handle(signal, Crash);
     }
     std::set_terminate(GiveUp);
     g_cerr = std::cerr.rdbuf(g_keptWords.rdbuf());

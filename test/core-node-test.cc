@@ -441,6 +441,31 @@ BOOST_FIXTURE_TEST_CASE(no_loss_limit_of_the_node, SmallLimits)
     BOOST_TEST(Dropped() == "2:3");
 }
 
+// A full table gives up the flow idle for longest, never one that holds something.
+BOOST_FIXTURE_TEST_CASE(case_connection_table_full, PrimaryNode)
+{
+    Primary(". 1:2(1) ack 1"); // the oldest, but it holds this
+    for (uint16_t port : {40001, 40002, 40003})
+    {
+        m_port = port;
+        Primary(". 1:1(0) ack 1");
+        Secondary(". 1:1(0) ack 1");
+    }
+    m_port = 40001;
+    Secondary(". 1:1(0) ack 1");
+    for (uint16_t port : {40002, 40003, 40001})
+    {
+        colo_conn* evicted = colo_node_evict(&m_node);
+        BOOST_REQUIRE(evicted);
+        BOOST_TEST(evicted->key.peer_port == port);
+    }
+    BOOST_TEST(!colo_node_evict(&m_node));
+    m_port = 40000;
+    Released();
+    Secondary(". 1:2(1) ack 1");
+    BOOST_TEST(Released() == "1:2");
+}
+
 // A connection that holds something is not collected, however long it was silent.
 BOOST_FIXTURE_TEST_CASE(no_loss_by_collection, PrimaryNode)
 {

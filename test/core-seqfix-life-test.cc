@@ -208,6 +208,24 @@ BOOST_FIXTURE_TEST_CASE(fix_close_reopened, EstablishedFix)
     Client("S 0:0(0)");
     Hint("S. 0:0(0) ack 1");
     Secondary("S. 0:0(0) ack 1");
+    Client(". 1:1(0) ack 1");
     Wait(60000);
     BOOST_TEST(Collect() == 0);
+}
+
+// Nobody on the way can end the fixing of a live connection by a forged reset.
+BOOST_FIXTURE_TEST_CASE(fix_close_not_by_a_stray_rst, EstablishedFix)
+{
+    Client("R 1:1(0)");
+    Client(". 1:1(0) ack 1");
+    Wait(60000);
+    BOOST_TEST(Collect() == 0);
+}
+
+// A flood of SYNs leaves nothing behind.
+BOOST_FIXTURE_TEST_CASE(fix_close_half_open, FixCore)
+{
+    Client("S 0:0(0)");
+    Wait(60000);
+    BOOST_TEST(Collect() == 1);
 }

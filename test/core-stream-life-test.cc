@@ -519,6 +519,17 @@ BOOST_FIXTURE_TEST_CASE(tcp_reopen_is_open_again, EstablishedFlow)
     Client("S 0:0(0)");
     Primary("S. 0:0(0) ack 1");
     Secondary("S. 0:0(0) ack 1");
+    Client(". 1:1(0) ack 1");
     Wait(60000);
     BOOST_TEST(Collect() == 0);
+}
+
+// A flood of SYNs, answered or not, leaves nothing behind.
+BOOST_FIXTURE_TEST_CASE(bounded_half_open_connections, FlowCore)
+{
+    Client("S 0:0(0)");
+    Primary("S. 0:0(0) ack 1");
+    Secondary("S. 0:0(0) ack 1");
+    Wait(60000);
+    BOOST_TEST(Collect() == 1);
 }

@@ -5,11 +5,10 @@
 #define BOOST_TEST_MODULE model_checkpoint
 #include "model-proxy-world.h"
 
+#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <algorithm>
 
 namespace bdata = boost::unit_test::data;
 
@@ -198,8 +197,7 @@ BOOST_DATA_TEST_CASE(held_limits_ask_for_a_checkpoint_and_drop_at_twice_as_many,
         world.port = 40000 + (isNode ? i % 2 : 0);
         const int at = 1 + 100 * (isNode ? i / 2 : i);
         world.Primary(Time(),
-                      "P. " + std::to_string(at) + ":" + std::to_string(at + 100) +
-                          "(100) ack 1");
+                      "P. " + std::to_string(at) + ":" + std::to_string(at + 100) + "(100) ack 1");
         world.Run(MicroSeconds(100));
         const std::size_t mismatches = i >= 4;
         const std::size_t drops = std::max(0, i - 7);
@@ -231,9 +229,9 @@ BOOST_AUTO_TEST_CASE(checkpoint_takes_what_its_parts_take)
     for (const auto& place : {world.pair.primary, world.pair.secondary})
     {
         Time& at = resumed[place.guest->IsPrimary()];
-        place.guest->TraceConnectWithoutContext(
-            "Resumed",
-            Callback<void, Time>([&at](Time) { at = Simulator::Now(); }));
+        place.guest->TraceConnectWithoutContext("Resumed", Callback<void, Time>([&at](Time) {
+                                                    at = Simulator::Now();
+                                                }));
     }
     world.RequestCheckpointAt(T);
     world.Run(Seconds(1));

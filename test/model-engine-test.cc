@@ -6,7 +6,6 @@
 #include "model-engine-world.h"
 
 #include <boost/test/unit_test.hpp>
-
 #include <map>
 
 namespace
@@ -292,10 +291,10 @@ BOOST_AUTO_TEST_CASE(full_table_of_the_secondary_lets_unknown_connections_pass_u
 BOOST_FIXTURE_TEST_CASE(held_packets_die_with_the_engine, PrimaryHost)
 {
     Open("<mss 1460,wscale 2>");
-    Primary("P. 1:101(100) ack 1");            // waits for bytes
-    Primary("P. 301:401(100) ack 1");          // behind a gap
-    Primary(". 1:1(0) ack 900");               // waits for an ack
-    Secondary("P. 501:601(100) ack 1");        // behind a gap
+    Primary("P. 1:101(100) ack 1");     // waits for bytes
+    Primary("P. 301:401(100) ack 1");   // behind a gap
+    Primary(". 1:1(0) ack 900");        // waits for an ack
+    Secondary("P. 501:601(100) ack 1"); // behind a gap
     port = 40001;
     Open();
     Secondary(". 1:1(0) ack 1001 win 300");
@@ -317,7 +316,8 @@ BOOST_FIXTURE_TEST_CASE(waiting_packets_die_with_the_secondarys_engine, Secondar
 }
 
 // Rules malformed and l2-other.
-BOOST_FIXTURE_TEST_CASE(unparsable_frames_of_the_primary_pass_and_of_the_secondary_do_not, PrimaryHost)
+BOOST_FIXTURE_TEST_CASE(unparsable_frames_of_the_primary_pass_and_of_the_secondary_do_not,
+                        PrimaryHost)
 {
     const Bytes whole = Build(COLO_PRIMARY, "P. 1:101(100) ack 1");
     Bytes lying = whole;

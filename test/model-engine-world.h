@@ -8,7 +8,6 @@
 #include "core-frame.h"
 
 #include <boost/test/unit_test.hpp>
-
 #include <functional>
 #include <memory>
 #include <string>

@@ -184,8 +184,8 @@ class OutputCommitOracle
         if (violation.empty())
         {
             std::ostringstream text;
-            text << what << " that the secondary has not, port " << tcp.destination
-                 << ", position " << position << ", " << Simulator::Now().As(Time::MS);
+            text << what << " that the secondary has not, port " << tcp.destination << ", position "
+                 << position << ", " << Simulator::Now().As(Time::MS);
             violation = text.str();
         }
     }

@@ -6,11 +6,10 @@
 #include "model-pair-oracle.h"
 #include "model-pair-world.h"
 
+#include <algorithm>
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-
-#include <algorithm>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -122,8 +121,7 @@ class TwinWatch
             {
                 std::ostringstream text;
                 text << "frame " << compared << ", " << pTime.As(Time::MS) << " and "
-                     << sTime.As(Time::MS) << ": " << p.size() << " and " << s.size()
-                     << " bytes";
+                     << sTime.As(Time::MS) << ": " << p.size() << " and " << s.size() << " bytes";
                 for (std::size_t i = 0; i < std::min(p.size(), s.size()); i++)
                 {
                     if (p[i] != s[i])
@@ -247,9 +245,7 @@ BOOST_DATA_TEST_CASE(secondary_sends_the_primarys_bytes_after_a_checkpoint_over_
     BOOST_TEST(watch.compared > 300);
 }
 
-BOOST_DATA_TEST_CASE(secondary_sends_the_primarys_bytes_after_a_mismatch,
-                     bdata::xrange(1, 5),
-                     seed)
+BOOST_DATA_TEST_CASE(secondary_sends_the_primarys_bytes_after_a_mismatch, bdata::xrange(1, 5), seed)
 {
     PairOptions options;
     options.seed = seed;

@@ -57,8 +57,8 @@ struct Tcp
     uint32_t ack;
     uint8_t flags;
     uint16_t window;
-    int scale{-1};         //!< -1 if the option is missing
-    std::size_t stamp{0};  //!< where TSval is in the frame, 0 if the option is missing
+    int scale{-1};        //!< -1 if the option is missing
+    std::size_t stamp{0}; //!< where TSval is in the frame, 0 if the option is missing
     Bytes payload;
 
     static std::optional<Tcp> Parse(const Bytes& frame)
@@ -103,9 +103,7 @@ class JitterChannel : public SimpleChannel
               Ptr<SimpleNetDevice> sender) override
     {
         const auto late = NanoSeconds(random->GetInteger(0, jitterMax.GetNanoSeconds()));
-        Simulator::Schedule(late, [=] {
-            SimpleChannel::Send(packet, protocol, to, from, sender);
-        });
+        Simulator::Schedule(late, [=] { SimpleChannel::Send(packet, protocol, to, from, sender); });
     }
 };
 

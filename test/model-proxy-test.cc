@@ -8,7 +8,6 @@
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
-
 #include <random>
 #include <set>
 
@@ -24,8 +23,8 @@ ShimmedArp(uint8_t version, uint8_t kind, uint16_t node, uint32_t epoch)
     Bytes bytes{version, kind};
     bytes.insert(bytes.end(), {uint8_t(node >> 8), uint8_t(node)});
     bytes.insert(bytes.end(), {0, 0, uint8_t(epoch >> 8), uint8_t(epoch), 0x08, 0x06});
-    const Bytes arp{0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 0, 0, 100,
-                    0, 0, 0, 0, 0, 0, 10, 0, 0, 77};
+    const Bytes arp{0,  1, 8, 0,   6, 4, 0, 1, 2, 0, 0,  0, 0, 9,
+                    10, 0, 0, 100, 0, 0, 0, 0, 0, 0, 10, 0, 0, 77};
     bytes.insert(bytes.end(), arp.begin(), arp.end());
     return bytes;
 }
@@ -202,9 +201,8 @@ BOOST_AUTO_TEST_CASE(compare_timeout_of_the_secondary_ends_the_wait_for_a_hint)
     std::vector<std::pair<Time, ColoVerdict>> told;
     world.pair.secondaryProxy->TraceConnectWithoutContext(
         "Verdict",
-        Callback<void, const ColoVerdict&>([&](const ColoVerdict& verdict) {
-            told.emplace_back(Simulator::Now(), verdict);
-        }));
+        Callback<void, const ColoVerdict&>(
+            [&](const ColoVerdict& verdict) { told.emplace_back(Simulator::Now(), verdict); }));
     world.Secondary(T, "S. 0:0(0) ack 1");
     world.Run(Seconds(1));
     BOOST_REQUIRE(told.size() == 1);
@@ -219,17 +217,16 @@ BOOST_AUTO_TEST_CASE(lag_comes_before_the_secondary_guest)
 {
     for (Time lag : {Time(), MilliSeconds(3)})
     {
-        Puppets world([&](ColoHelper& helper) {
-            helper.SetSecondaryProxyAttribute("Lag", TimeValue(lag));
-        });
+        Puppets world(
+            [&](ColoHelper& helper) { helper.SetSecondaryProxyAttribute("Lag", TimeValue(lag)); });
         world.Client(T, ". 1:1(0) ack 1");
         world.Run(Seconds(1));
         BOOST_REQUIRE(world.seen[Tap::TO_PRIMARY].size() == 1);
         BOOST_REQUIRE(world.seen[Tap::TO_SECONDARY].size() == 1);
-        BOOST_TEST((world.seen[Tap::TO_SECONDARY][0].time - world.seen[Tap::TO_PRIMARY][0].time ==
-                    lag));
-        BOOST_TEST((world.seen[Tap::TO_SECONDARY][0].bytes ==
-                    world.seen[Tap::TO_PRIMARY][0].bytes));
+        BOOST_TEST(
+            (world.seen[Tap::TO_SECONDARY][0].time - world.seen[Tap::TO_PRIMARY][0].time == lag));
+        BOOST_TEST(
+            (world.seen[Tap::TO_SECONDARY][0].bytes == world.seen[Tap::TO_PRIMARY][0].bytes));
     }
 }
 

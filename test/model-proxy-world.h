@@ -17,8 +17,7 @@ class CountTag : public Tag
   public:
     static TypeId GetTypeId()
     {
-        static TypeId tid =
-            TypeId("ColoTestCountTag").SetParent<Tag>().AddConstructor<CountTag>();
+        static TypeId tid = TypeId("ColoTestCountTag").SetParent<Tag>().AddConstructor<CountTag>();
         return tid;
     }
 

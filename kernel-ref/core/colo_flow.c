@@ -251,7 +251,6 @@ static void begin_generation(struct colo_flow *flow, struct colo_packet *first, 
 	if (stream->kept)
 		colo_node_drop(stream->kept, COLO_DROP_SUPERSEDED, out);
 	colo_stream_begin(stream, first);
-	colo_conn_set_closed(&flow->conn, false);
 	place_primary(flow, first, now_ns, out);
 
 	/* The secondary may have been here before. */
@@ -358,7 +357,7 @@ static void inbound(struct colo_flow *flow, const struct colo_packet *packet, st
 	if (packet->tcp_flags & COLO_TCP_RST) {
 		if (is_valid_client_rst(stream, packet)) {
 			discard(stream, out);
-			colo_conn_set_closed(&flow->conn, true);
+			stream->flags |= COLO_STREAM_C_RST;
 		}
 		return;
 	}
@@ -374,20 +373,21 @@ static void inbound(struct colo_flow *flow, const struct colo_packet *packet, st
 		stream->flags |= COLO_STREAM_C_FIN;
 }
 
-void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
-		     struct colo_out *out)
+/* A connection that is over, or that the client never confirmed, is soon forgotten. */
+static void update_closed(struct colo_flow *flow)
 {
 	const u32 both_fins = COLO_STREAM_P_FIN | COLO_STREAM_C_FIN;
-	struct colo_stream *stream = &flow->stream;
+	u32 flags = flow->stream.flags;
+	bool confirmed = flags & COLO_STREAM_C_ACK;
+	bool over = flags & (COLO_STREAM_P_RST | COLO_STREAM_C_RST) ||
+		    (flags & both_fins) == both_fins;
 
-	if (flow->conn.epoch != flow->conn.node->epoch)
-		colo_flow_rebase(flow);
-	colo_conn_touch(&flow->conn, now_ns);
+	colo_conn_set_closed(&flow->conn, over || !confirmed);
+}
 
-	if (packet->side == COLO_INBOUND) {
-		inbound(flow, packet, out);
-		return;
-	}
+static void outbound(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+		     struct colo_out *out)
+{
 	packet->conn = &flow->conn;
 	packet->arrived_ns = now_ns;
 	if (packet->side == COLO_PRIMARY)
@@ -396,9 +396,19 @@ void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now
 		secondary_input(flow, packet, now_ns, out);
 	match_and_release(flow, now_ns, out);
 	begin_later(flow, now_ns, out);
+}
 
-	if (stream->flags & COLO_STREAM_P_RST || (stream->flags & both_fins) == both_fins)
-		colo_conn_set_closed(&flow->conn, true);
+void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+		     struct colo_out *out)
+{
+	if (flow->conn.epoch != flow->conn.node->epoch)
+		colo_flow_rebase(flow);
+	colo_conn_touch(&flow->conn, now_ns);
+	if (packet->side == COLO_INBOUND)
+		inbound(flow, packet, out);
+	else
+		outbound(flow, packet, now_ns, out);
+	update_closed(flow);
 }
 
 /**
@@ -446,10 +456,8 @@ void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct
 
 	if (flow->conn.epoch != flow->conn.node->epoch)
 		colo_flow_rebase(flow);
-	if (begins_generation(stream, packet)) {
+	if (begins_generation(stream, packet))
 		colo_stream_begin(stream, packet);
-		colo_conn_set_closed(&flow->conn, false);
-	}
 	colo_stream_note_primary(stream, packet);
 	if (counts && !(stream->flags & COLO_STREAM_ANCHORED)) {
 		stream->flags |= COLO_STREAM_ANCHORED;
@@ -462,7 +470,6 @@ void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct
 	if (packet->tcp_flags & COLO_TCP_RST) {
 		stream->flags |= COLO_STREAM_P_RST;
 		stream->rst = packet->seq;
-		colo_conn_set_closed(&flow->conn, true);
 	}
 	colo_flow_rebase(flow);
 	colo_stream_leave(flow, packet, COLO_RELEASE_COMMIT, out);

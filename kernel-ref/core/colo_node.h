@@ -29,7 +29,7 @@ struct colo_config {
 	u64 checkpoint_interval_min_ns; /* storm limit */
 	u64 checkpoint_interval_max_ns; /* periodic checkpoints */
 	u64 idle_timeout_ns;		/* an open connection is forgotten after this */
-	u64 closed_timeout_ns;		/* a closed one, as its last packets may repeat */
+	u64 closed_timeout_ns;		/* a closed or half-open one, as packets may repeat */
 	/* Packets held of one side; a checkpoint is requested there, dropped at twice as many. */
 	u32 flow_held_max;
 	u32 node_held_max;
@@ -112,7 +112,7 @@ struct colo_conn {
 	u32 epoch;	 /* rebased when it differs from the node's (rule ckpt-rebase) */
 	u32 held;	 /* packets of the primary, or waiting for an offset */
 	u32 extra;	 /* packets of the secondary */
-	bool closed;
+	bool closed; /* or half-open: soon forgotten */
 };
 
 struct colo_node_stats {

@@ -9,6 +9,7 @@ void colo_seqfix_init(struct colo_seqfix *fix, struct colo_node *node, const str
 {
 	memset(fix, 0, sizeof(*fix));
 	colo_conn_init(&fix->conn, node, key, now_ns);
+	colo_conn_set_closed(&fix->conn, true); /* until its handshake is over */
 }
 
 static bool knows(const struct colo_seqfix *fix, u32 flag)
@@ -108,7 +109,10 @@ static void edit_incoming(struct colo_seqfix *fix, struct colo_packet *packet)
 	}
 }
 
-/* Entries go when the connection closes, whoever closes it (rule fix-close). */
+/*
+ * Entries go when the connection closes, whoever closes it, and soon when its handshake
+ * never ends (rule fix-close). What comes after a reset shows that it was a stray one.
+ */
 static void note_close(struct colo_seqfix *fix, const struct colo_packet *packet)
 {
 	const u32 both = COLO_SEQFIX_OUT_FIN | COLO_SEQFIX_IN_FIN;
@@ -116,8 +120,9 @@ static void note_close(struct colo_seqfix *fix, const struct colo_packet *packet
 	if (packet->tcp_flags & COLO_TCP_FIN)
 		fix->flags |= packet->side == COLO_INBOUND ? COLO_SEQFIX_IN_FIN :
 							     COLO_SEQFIX_OUT_FIN;
-	if (packet->tcp_flags & COLO_TCP_RST || (fix->flags & both) == both)
-		colo_conn_set_closed(&fix->conn, true);
+	colo_conn_set_closed(&fix->conn, packet->tcp_flags & COLO_TCP_RST ||
+						 (fix->flags & both) == both ||
+						 !knows(fix, COLO_SEQFIX_COMPLETE));
 }
 
 static void pass(struct colo_seqfix *fix, struct colo_packet *packet, struct colo_out *out)
@@ -175,7 +180,6 @@ static void begin_generation(struct colo_seqfix *fix)
 		      COLO_SEQFIX_HINT_USED;
 	fix->offset = 0;
 	fix->ts_offset = 0;
-	colo_conn_set_closed(&fix->conn, false);
 }
 
 /* A repetition of the SYN whose handshake is over teaches nothing (rule fix-duplicate-syn). */
