@@ -57,6 +57,12 @@ SetDefaults(const ColoScenarioOptions& options)
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDialogueServer::Divergence", DoubleValue(options.divergence));
+    if (options.workload == "request-response")
+    {
+        // Captures are played without their long silences; a think time is meant as it is.
+        const TimeValue pause(options.requestResponse.thinkTime);
+        Config::SetDefault("ns3::ColoDialogueClient::MaxPause", pause);
+    }
     for (const auto& [name, value] : options.attributes)
     {
         Config::SetDefault(name, StringValue(value));

@@ -144,6 +144,23 @@ BOOST_DATA_TEST_CASE(held_packets_leave_at_the_commit_and_not_before, bdata::xra
     BOOST_TEST(held.empty());
 }
 
+// A slow kcolo still has frames of the old epoch in its queue at the commit.
+BOOST_AUTO_TEST_CASE(commit_covers_what_kcolo_has_not_judged_yet)
+{
+    Puppets world(WithPrimary("KcoloWakeup", TimeValue(MilliSeconds(100))));
+    world.Primary(T, "P. 1:101(100) ack 1");
+    world.Secondary(T, "P. 1:101(100) ack 1 fill 'x'");
+    world.RequestCheckpointAt(T + MilliSeconds(1));
+    world.Run(Seconds(10));
+    BOOST_REQUIRE(world.checkpoints.size() == 1);
+    BOOST_REQUIRE(world.seen[Tap::TO_CLIENT].size() == 1);
+    BOOST_TEST((world.seen[Tap::TO_CLIENT][0].time == world.checkpoints[0].committed));
+    const auto releases = world.Find(ColoVerdict::RELEASE);
+    BOOST_REQUIRE(releases.size() == 1);
+    BOOST_TEST(releases[0].reason == COLO_RELEASE_COMMIT);
+    BOOST_TEST(world.pair.primaryProxy->GetNode().stats.coalesced == 1);
+}
+
 BOOST_AUTO_TEST_CASE(compare_timeout_asks_for_a_checkpoint)
 {
     Puppets world(WithPrimary("CompareTimeout", TimeValue(MilliSeconds(70))));

@@ -338,6 +338,12 @@ def test_think_time_lengthens_the_exchange():
     assert later["duration_s"] - at_once["duration_s"] == pytest.approx(4 * 0.05, rel=0.01)
 
 
+def test_long_think_time_is_not_cut():
+    """Captures are played without long silences, which must not cut what was asked for."""
+    summary = read_summary(*request_response(requests=3, connections=1, think_time="2s"))
+    assert 4 < summary["duration_s"] < 4.5
+
+
 def test_lag_delays_responses():
     options = {"requests": 20, "connections": 1, "divergence": 0}
     near, far = (read_summary(*request_response(**options, lag=lag)) for lag in ("0s", "20ms"))
