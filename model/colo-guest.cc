@@ -14,6 +14,7 @@
 #include "ns3/inet-socket-address.h"
 #include "ns3/inet6-socket-address.h"
 #include "ns3/log.h"
+#include "ns3/object-factory.h"
 #include "ns3/object-vector.h"
 #include "ns3/pointer.h"
 #include "ns3/simulator.h"
@@ -119,7 +120,9 @@ ColoGuest::Install(Ptr<Node> node)
     NS_ABORT_MSG_UNLESS(node->GetObject<TcpL4Protocol>(),
                         "ColoGuest: install the internet stack on node " << node->GetId()
                                                                          << " first");
-    NS_ABORT_MSG_UNLESS(m_congestionControl.IsChildOf(TcpCongestionOps::GetTypeId()),
+    ObjectFactory factory; // TypeId::IsChildOf() is no help: TcpCubic names another parent
+    factory.SetTypeId(m_congestionControl);
+    NS_ABORT_MSG_UNLESS(DynamicCast<TcpCongestionOps>(factory.Create()),
                         "ColoGuest: " << m_congestionControl << " is no congestion control");
     m_node = node;
     m_tcp = CreateObject<ColoTcpSocketFactory>();

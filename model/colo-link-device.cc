@@ -3,6 +3,7 @@
  */
 #include "colo-link-device.h"
 
+#include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/ethernet-header.h"
 #include "ns3/simple-channel.h"
@@ -41,6 +42,7 @@ ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, DataRate rate, Time delay)
         device->SetAttribute("DataRate", DataRateValue(rate));
         device->SetAddress(Mac48Address::Allocate());
         device->SetMtu(1500);
+        NS_ABORT_MSG_UNLESS(device->GetQueue(), "SimpleNetDevice: TxQueue is no queue");
         device->SetChannel(channel);
         node->AddDevice(device);
         return device;

@@ -246,6 +246,12 @@ CheckAttribute(const std::string& name, const std::string& value)
         throw ColoUsageError(
             fmt::format("option --{}: {} has no such attribute{}", name, className, advice));
     }
+    const std::string objectClass = value.substr(0, value.find('['));
+    if (information.checker->GetValueTypeName() == "ns3::PointerValue" &&
+        !TypeId::LookupByNameFailSafe(objectClass, &type))
+    {
+        throw ColoUsageError(fmt::format("option --{}: there is no class {}", name, objectClass));
+    }
     // ns-3 ends the program for some values that it cannot read, but says why.
     ColoBlameForSuddenEnd(fmt::format("option --{}", name));
     if (!Config::SetDefaultFailSafe(name, StringValue(value)))

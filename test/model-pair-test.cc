@@ -55,8 +55,9 @@ class TwinWatch
     {
         world.OnFrame([this](Tap tap, const Bytes& bytes, Ptr<const Packet>) {
             auto tcp = Tcp::Parse(bytes);
-            if (tap == Tap::FROM_CLIENT && tcp && (tcp->flags & 0x17) == Tcp::SYN)
+            if (tap == Tap::TO_PRIMARY && tcp && tcp->flags & Tcp::SYN)
             {
+                m_synAt = Simulator::Now();
                 Stop();
             }
             if (m_isOn && (tap == Tap::FROM_PRIMARY || tap == Tap::FROM_SECONDARY))
@@ -67,7 +68,7 @@ class TwinWatch
         });
         world.OnCheckpoint([this](const ColoCheckpoint&) {
             Stop();
-            m_isOn = true;
+            m_isOn = m_synAt != Simulator::Now(); // else one came in the pause
             m_isFirst = true;
         });
         world.servers[1]->TraceConnectWithoutContext(
@@ -137,6 +138,7 @@ class TwinWatch
     }
 
     uint32_t m_stampDifferenceMax;
+    Time m_synAt;
     bool m_isOn{false};
     bool m_isFirst{false};
     std::deque<std::pair<Time, Bytes>> m_sent[2];
