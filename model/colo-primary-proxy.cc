@@ -18,6 +18,7 @@ NS_OBJECT_ENSURE_REGISTERED(ColoPrimaryProxy);
 TypeId
 ColoPrimaryProxy::GetTypeId()
 {
+    const uint32_t once = TypeId::ATTR_GET | TypeId::ATTR_CONSTRUCT; // see ColoProxy
     static TypeId tid =
         TypeId("ns3::ColoPrimaryProxy")
             .SetParent<ColoProxy>()
@@ -25,27 +26,32 @@ ColoPrimaryProxy::GetTypeId()
             .AddConstructor<ColoPrimaryProxy>()
             .AddAttribute("CheckpointIntervalMin",
                           "Shortest time from a commit to the next checkpoint (storm limit).",
+                          once,
                           TimeValue(Time()),
                           MakeTimeAccessor(&ColoPrimaryProxy::m_intervalMin),
                           MakeTimeChecker(Time()))
             .AddAttribute("CheckpointIntervalMax",
                           "Longest time from a commit to the next checkpoint; 0 for no limit.",
+                          once,
                           TimeValue(Time()),
                           MakeTimeAccessor(&ColoPrimaryProxy::m_intervalMax),
                           MakeTimeChecker(Time()))
             .AddAttribute("AckPolicy",
                           "What happens to an ack that is ahead of the secondary's.",
+                          once,
                           EnumValue(COLO_ACK_HOLD),
                           MakeEnumAccessor(&ColoPrimaryProxy::m_ackPolicy),
                           MakeEnumChecker(COLO_ACK_HOLD, "Hold", COLO_ACK_CLAMP, "Clamp"))
             .AddAttribute("FlowHeldMax",
                           "Packets of one guest that a flow holds before a checkpoint is "
                           "requested; at twice as many they are dropped.",
+                          once,
                           UintegerValue(16384),
                           MakeUintegerAccessor(&ColoPrimaryProxy::m_flowHeldMax),
                           MakeUintegerChecker<uint32_t>(1, 1u << 30))
             .AddAttribute("NodeHeldMax",
                           "The same for all flows of the pair together.",
+                          once,
                           UintegerValue(262144),
                           MakeUintegerAccessor(&ColoPrimaryProxy::m_nodeHeldMax),
                           MakeUintegerChecker<uint32_t>(1, 1u << 30))
@@ -220,29 +226,29 @@ ColoPrimaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     return ColoProxy::CheckpointEvent(event, epoch);
 }
 
-/** The secondary's, too, leave as if from the tap: what it may send is the guest's. */
 void
 ColoPrimaryProxy::Release(std::unique_ptr<ColoFrame> frame)
 {
     Trace(ColoVerdict::RELEASE, *frame);
-    const Held& held = static_cast<const Held&>(*frame);
-    m_bridge->Inject(m_tap,
-                     held.GetPacketOut(held.GetBytes()),
-                     held.protocol,
-                     held.source,
-                     held.destination);
+    Send(static_cast<const Held&>(*frame), frame->GetBytes());
 }
 
 void
 ColoPrimaryProxy::Resend(const ColoFrame& frame)
 {
     Trace(ColoVerdict::RESEND, frame);
-    const Held& held = static_cast<const Held&>(frame);
+    Send(static_cast<const Held&>(frame), frame.GetEditedBytes());
+}
+
+/** The secondary's, too, leave as if from the tap: what it may send is the guest's. */
+void
+ColoPrimaryProxy::Send(const Held& frame, const std::vector<uint8_t>& bytes)
+{
     m_bridge->Inject(m_tap,
-                     held.GetPacketOut(held.GetEditedBytes()),
-                     held.protocol,
-                     held.source,
-                     held.destination);
+                     frame.GetPacketOut(bytes),
+                     frame.protocol,
+                     frame.source,
+                     frame.destination);
 }
 
 } // namespace ns3

@@ -45,6 +45,7 @@ class ColoPrimaryProxy : public ColoProxy
     void Resend(const ColoFrame& frame) override;
 
   private:
+    void Send(const Held& frame, const std::vector<uint8_t>& bytes);
     void Deliver(std::unique_ptr<Held> frame);
     void Enqueue(std::unique_ptr<Held> frame);
     Time GetCost(const Held& frame) const;

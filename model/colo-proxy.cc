@@ -116,18 +116,22 @@ ColoProxy::Held::GetPacketOut(const std::vector<uint8_t>& bytes) const
 TypeId
 ColoProxy::GetTypeId()
 {
+    // The core gets its configuration once, so a later change would be ignored in silence.
+    const uint32_t once = TypeId::ATTR_GET | TypeId::ATTR_CONSTRUCT;
     static TypeId tid =
         TypeId("ns3::ColoProxy")
             .SetParent<Object>()
             .SetGroupName("Colo")
             .AddAttribute("NodeIndex",
                           "Index of the protected pair; both proxies of a pair have the same.",
+                          once,
                           UintegerValue(0),
                           MakeUintegerAccessor(&ColoProxy::m_nodeIndex),
                           MakeUintegerChecker<uint16_t>())
             .AddAttribute("CompareTimeout",
                           "Longest time a packet is held before a checkpoint is requested; on the "
                           "secondary host, longest time one waits for its sequence offset.",
+                          once,
                           TimeValue(Seconds(3)),
                           MakeTimeAccessor(&ColoProxy::m_compareTimeout),
                           MakeTimeChecker(NanoSeconds(1)))

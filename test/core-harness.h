@@ -163,6 +163,28 @@ class FixCore : public Core
     std::map<uint16_t, std::unique_ptr<colo_seqfix>> m_fixes;
 };
 
+// Without shim and hints, as in 2015 and in replay.
+struct PlainFix : FixCore
+{
+    PlainFix()
+    {
+        m_node.config.plain = true;
+    }
+};
+
+// The client opened; the handshake is over. Stamps: the primary's 1000 is the secondary's 40.
+struct EstablishedFix : FixCore
+{
+    EstablishedFix()
+    {
+        Client("S 0:0(0) <ts 7 0>");
+        Hint("S. 0:0(0) ack 1 <ts 1000 7>");
+        Secondary("S. 0:0(0) ack 1 <ts 40 7>");
+        Client(". 1:1(0) ack 1 <ts 8 1000>");
+        Released();
+    }
+};
+
 } // namespace colo_test
 
 #endif // CORE_HARNESS_H

@@ -10,33 +10,6 @@
 
 using namespace colo_test;
 
-namespace
-{
-
-// Without shim and hints, as in 2015 and in replay.
-struct PlainFix : FixCore
-{
-    PlainFix()
-    {
-        m_node.config.plain = true;
-    }
-};
-
-// The client opened; the handshake is over. Stamps: the primary's 1000 is the secondary's 40.
-struct EstablishedFix : FixCore
-{
-    EstablishedFix()
-    {
-        Client("S 0:0(0) <ts 7 0>");
-        Hint("S. 0:0(0) ack 1 <ts 1000 7>");
-        Secondary("S. 0:0(0) ack 1 <ts 40 7>");
-        Client(". 1:1(0) ack 1 <ts 8 1000>");
-        Released();
-    }
-};
-
-} // namespace
-
 // At commit S's state becomes P's: no offset any more (fix-checkpoint).
 BOOST_FIXTURE_TEST_CASE(fix_checkpoint_ends_every_offset, EstablishedFix)
 {
