@@ -13,6 +13,14 @@ using namespace colo_test;
 namespace
 {
 
+// What only makes sense in the midst of a checkpoint.
+const auto ANSWERS = {COLO_EVENT_PAUSED,
+                      COLO_EVENT_REPLY,
+                      COLO_EVENT_RECEIVED,
+                      COLO_EVENT_LOADED,
+                      COLO_EVENT_STATE,
+                      COLO_EVENT_ABORT};
+
 // The primary host's side; a checkpoint may be driven step by step.
 struct PrimaryNode : EstablishedFlow
 {
@@ -98,13 +106,7 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_of_the_secondary, FixCore)
 // Messages of another epoch, or that fit no state, change nothing.
 BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_primary, PrimaryNode)
 {
-    const auto events = {COLO_EVENT_PAUSED,
-                         COLO_EVENT_REPLY,
-                         COLO_EVENT_RECEIVED,
-                         COLO_EVENT_LOADED,
-                         COLO_EVENT_STATE,
-                         COLO_EVENT_ABORT};
-    for (auto event : events)
+    for (auto event : ANSWERS)
     {
         BOOST_TEST(!Event(event, 1));
     }
@@ -130,13 +132,7 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_primary, PrimaryNode)
 
 BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_secondary, FixCore)
 {
-    const auto events = {COLO_EVENT_PAUSED,
-                         COLO_EVENT_REPLY,
-                         COLO_EVENT_RECEIVED,
-                         COLO_EVENT_LOADED,
-                         COLO_EVENT_STATE,
-                         COLO_EVENT_ABORT};
-    for (auto event : events)
+    for (auto event : ANSWERS)
     {
         BOOST_TEST(!Event(event, 1));
     }
