@@ -36,27 +36,30 @@ FrameBytes(Ptr<const Packet> packet,
     return bytes;
 }
 
+/** \return the tag that an item of either iterator stands for. */
+template <typename Item>
+std::unique_ptr<Tag>
+ReadTag(Item item)
+{
+    std::unique_ptr<Tag> tag(dynamic_cast<Tag*>(item.GetTypeId().GetConstructor()()));
+    item.GetTag(*tag);
+    return tag;
+}
+
 /** To a packet of the same size and layout that has no tags yet. */
 void
 CopyTags(Ptr<const Packet> from, Ptr<Packet> to)
 {
-    PacketTagIterator i = from->GetPacketTagIterator();
-    while (i.HasNext())
+    PacketTagIterator packetTags = from->GetPacketTagIterator();
+    while (packetTags.HasNext())
     {
-        PacketTagIterator::Item item = i.Next();
-        std::unique_ptr<ObjectBase> made(item.GetTypeId().GetConstructor()());
-        auto* tag = dynamic_cast<Tag*>(made.get());
-        item.GetTag(*tag);
-        to->AddPacketTag(*tag);
+        to->AddPacketTag(*ReadTag(packetTags.Next()));
     }
-    ByteTagIterator j = from->GetByteTagIterator();
-    while (j.HasNext())
+    ByteTagIterator byteTags = from->GetByteTagIterator();
+    while (byteTags.HasNext())
     {
-        ByteTagIterator::Item item = j.Next();
-        std::unique_ptr<ObjectBase> made(item.GetTypeId().GetConstructor()());
-        auto* tag = dynamic_cast<Tag*>(made.get());
-        item.GetTag(*tag);
-        to->AddByteTag(*tag, item.GetStart(), item.GetEnd());
+        const ByteTagIterator::Item item = byteTags.Next();
+        to->AddByteTag(*ReadTag(item), item.GetStart(), item.GetEnd());
     }
 }
 

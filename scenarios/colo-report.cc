@@ -74,40 +74,30 @@ IntervalsMs(const ColoRunResult& result)
     return intervals;
 }
 
-std::map<std::string, uint64_t>
+/** How often for each reason. */
+using ReasonCounts = std::map<colo_reason, uint64_t>;
+
+ReasonCounts
 CheckpointReasons(const ColoRunResult& result)
 {
-    std::map<std::string, uint64_t> reasons;
+    ReasonCounts reasons;
     for (const ColoCheckpoint& checkpoint : result.checkpoints)
     {
-        reasons[colo_reason_name(checkpoint.reason)]++;
+        reasons[checkpoint.reason]++;
     }
     return reasons;
 }
 
 /** In words: a name such as "bytes" beside a number would read as a size. */
 std::string
-GetReasonText(const std::string& name)
-{
-    for (int reason = 0; reason < COLO_REASON_COUNT; reason++)
-    {
-        if (name == colo_reason_name(static_cast<colo_reason>(reason)))
-        {
-            return colo_reason_text(static_cast<colo_reason>(reason));
-        }
-    }
-    return name;
-}
-
-std::string
-DescribeReasons(const std::map<std::string, uint64_t>& reasons)
+DescribeReasons(const ReasonCounts& reasons)
 {
     uint64_t all = 0;
     std::string text;
-    for (const auto& [name, count] : reasons)
+    for (const auto& [reason, count] : reasons)
     {
         all += count;
-        text += fmt::format("{}{} ({})", text.empty() ? ": " : ", ", GetReasonText(name), count);
+        text += fmt::format("{}{} ({})", text.empty() ? ": " : ", ", colo_reason_text(reason), count);
     }
     return fmt::format("{}{}", all, text);
 }
@@ -126,6 +116,17 @@ DescribeMs(const std::string& title, const std::vector<double>& values)
                        d.p50,
                        d.p99,
                        d.max);
+}
+
+Json
+ToJson(const ReasonCounts& reasons)
+{
+    Json json = Json::object();
+    for (const auto& [reason, count] : reasons)
+    {
+        json[colo_reason_name(reason)] = count;
+    }
+    return json;
 }
 
 Json
@@ -254,8 +255,8 @@ ColoReportJson(const ColoScenarioOptions& options,
         {"wall_s", result.wallSeconds},
         {"events", result.events},
         {"checkpoints", result.checkpoints.size()},
-        {"checkpoint_reasons", CheckpointReasons(result)},
-        {"mismatches", result.mismatches},
+        {"checkpoint_reasons", ToJson(CheckpointReasons(result))},
+        {"mismatches", ToJson(result.mismatches)},
         {"mismatches_coalesced", result.coalesced},
         {"diverged_responses", result.divergedResponses},
         {"interval_ms", ToJson(IntervalsMs(result))},

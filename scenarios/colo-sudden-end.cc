@@ -77,7 +77,7 @@ GiveUp()
 }
 
 void
-Handle(int signal, void (*handler)(int))
+HandleStop(int signal)
 {
     struct sigaction action = {};
     sigaction(signal, nullptr, &action);
@@ -85,7 +85,7 @@ Handle(int signal, void (*handler)(int))
     {
         return; // as under nohup
     }
-    action.sa_handler = handler;
+    action.sa_handler = Stop;
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
     sigaction(signal, &action, nullptr);
 }
@@ -97,7 +97,7 @@ ColoPrepareForSuddenEnd()
 {
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     {
-        Handle(signal, Stop);
+        HandleStop(signal);
     }
     std::set_terminate(GiveUp);
     g_cerr = std::cerr.rdbuf(g_keptWords.rdbuf());

@@ -282,8 +282,7 @@ World::Collect()
     {
         if (stats.mismatches[reason])
         {
-            m_result.mismatches[colo_reason_name(static_cast<colo_reason>(reason))] =
-                stats.mismatches[reason];
+            m_result.mismatches[static_cast<colo_reason>(reason)] = stats.mismatches[reason];
         }
     }
     m_result.coalesced = stats.coalesced;

@@ -36,7 +36,7 @@ struct ColoRunResult
     std::vector<double> latencyMs; //!< a request's, one each
 
     std::vector<ColoCheckpoint> checkpoints;
-    std::map<std::string, uint64_t> mismatches;
+    std::map<colo_reason, uint64_t> mismatches;
     uint64_t coalesced{0};
     std::vector<double> holdMs; //!< of every released TCP packet of the primary
     uint64_t releasedPackets{0};

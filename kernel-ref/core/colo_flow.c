@@ -160,16 +160,9 @@ static bool is_syn(const struct colo_packet *packet)
 	return (packet->tcp_flags & (COLO_TCP_SYN | COLO_TCP_RST)) == COLO_TCP_SYN;
 }
 
-/*
- * A reset that refuses the client's SYN is numbered from zero, wherever an earlier
- * connection of the tuple was (RFC 9293, 3.10.7.1).
- */
 static bool is_refusal(const struct colo_stream *stream, const struct colo_packet *packet)
 {
-	const u8 rst_ack = COLO_TCP_RST | COLO_TCP_ACK;
-
-	return (packet->tcp_flags & rst_ack) == rst_ack && stream->flags & COLO_STREAM_C_OPENS &&
-	       packet->ack == stream->c_isn + 1;
+	return stream->flags & COLO_STREAM_C_OPENS && colo_packet_refuses(packet, stream->c_isn);
 }
 
 static enum generation secondary_syn_generation(const struct colo_stream *stream,

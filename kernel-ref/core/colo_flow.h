@@ -32,8 +32,8 @@ extern "C" {
 #define COLO_STREAM_C_WSCALE 0x4000	  /* the client's SYN had a window scale */
 #define COLO_STREAM_DIVERGED 0x8000	  /* waits for a checkpoint; nothing new is compared */
 #define COLO_STREAM_PASSIVE 0x10000	  /* P's SYN acknowledged a client's: p_syn_ack holds */
-#define COLO_STREAM_C_RST 0x40000	  /* the client reset the connection */
 #define COLO_STREAM_C_OPENS 0x20000	  /* the client's SYN is not answered yet */
+#define COLO_STREAM_C_RST 0x40000	  /* the client reset the connection */
 
 /*
  * Both guests' output as one stream. P is the primary, S the secondary, C the

@@ -161,6 +161,19 @@ static inline u32 colo_packet_units(const struct colo_packet *packet)
 	       !!(packet->tcp_flags & COLO_TCP_FIN);
 }
 
+/**
+ * colo_packet_refuses() - Does a reset refuse the SYN that has this ISN?
+ *
+ * It is numbered from zero, wherever an earlier connection of the tuple was (RFC 9293,
+ * 3.10.7.1).
+ */
+static inline bool colo_packet_refuses(const struct colo_packet *packet, u32 isn)
+{
+	const u8 rst_ack = COLO_TCP_RST | COLO_TCP_ACK;
+
+	return (packet->tcp_flags & rst_ack) == rst_ack && packet->ack == isn + 1;
+}
+
 static inline u32 colo_packet_end(const struct colo_packet *packet)
 {
 	return packet->seq + colo_packet_units(packet);

@@ -251,15 +251,6 @@ static void outgoing_syn(struct colo_seqfix *fix, struct colo_packet *packet, u6
 	}
 }
 
-/* Numbered from zero by both guests, wherever an earlier connection of the tuple was. */
-static bool is_refusal(const struct colo_seqfix *fix, const struct colo_packet *packet)
-{
-	const u8 rst_ack = COLO_TCP_RST | COLO_TCP_ACK;
-
-	return (packet->tcp_flags & rst_ack) == rst_ack && knows(fix, COLO_SEQFIX_OPENING) &&
-	       packet->ack == fix->opening_isn + 1;
-}
-
 static void outgoing(struct colo_seqfix *fix, struct colo_packet *packet, u64 now_ns,
 		     struct colo_out *out)
 {
@@ -267,7 +258,7 @@ static void outgoing(struct colo_seqfix *fix, struct colo_packet *packet, u64 no
 		outgoing_syn(fix, packet, now_ns, out);
 		return;
 	}
-	if (is_refusal(fix, packet))
+	if (knows(fix, COLO_SEQFIX_OPENING) && colo_packet_refuses(packet, fix->opening_isn))
 		begin_generation(fix);
 	if (knows(fix, COLO_SEQFIX_S_SYN) && !knows(fix, COLO_SEQFIX_OFFSET)) {
 		wait(fix, packet, now_ns, out);

@@ -20,11 +20,11 @@ extern "C" {
 #define COLO_SEQFIX_HINT 0x020	    /* hint_* hold */
 #define COLO_SEQFIX_HINT_ACTIVE 0x040 /* the hint was a SYN without ACK */
 #define COLO_SEQFIX_HINT_TS 0x080
-#define COLO_SEQFIX_HINT_USED 0x1000
 #define COLO_SEQFIX_S_TS 0x100	    /* s_tsval holds */
 #define COLO_SEQFIX_ECHOED 0x200    /* echoed_tsval holds */
 #define COLO_SEQFIX_OUT_FIN 0x400
 #define COLO_SEQFIX_IN_FIN 0x800
+#define COLO_SEQFIX_HINT_USED 0x1000 /* an offset was made of the hint */
 
 struct colo_seqfix {
 	struct colo_conn conn; /* first, so that either pointer finds the other */
