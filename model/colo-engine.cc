@@ -3,74 +3,17 @@
  */
 #include "colo-engine.h"
 
+#include "colo-segment.h"
+#include "colo_icmp.h"
+#include "colo_remirror.h"
+
+#include <algorithm>
 #include <arpa/inet.h>
-#include <cstring>
 #include <fmt/format.h>
-#include <string_view>
+#include <random>
 
 namespace ns3
 {
-
-ColoFrame::ColoFrame(colo_side side, std::vector<uint8_t> bytes)
-    : m_packet{},
-      m_bytes(std::move(bytes))
-{
-    m_packet.frame = this;
-    m_packet.head = m_bytes.data();
-    m_packet.head_len = m_bytes.size();
-    m_packet.frame_len = m_bytes.size();
-    colo_packet_parse(&m_packet, side, &m_key);
-}
-
-const std::vector<uint8_t>&
-ColoFrame::GetBytes() const
-{
-    return m_bytes;
-}
-
-std::vector<uint8_t>
-ColoFrame::GetEditedBytes() const
-{
-    std::vector<uint8_t> bytes = m_bytes;
-    colo_edit_apply(&m_packet, bytes.data(), COLO_CHECKSUM_FULL);
-    return bytes;
-}
-
-bool
-ColoFrame::IsEdited() const
-{
-    return m_packet.edit.mask != 0;
-}
-
-const colo_packet&
-ColoFrame::GetPacket() const
-{
-    return m_packet;
-}
-
-colo_side
-ColoFrame::GetSide() const
-{
-    return static_cast<colo_side>(m_packet.side);
-}
-
-const colo_key&
-ColoFrame::GetKey() const
-{
-    return m_key;
-}
-
-bool
-ColoFrame::IsSyn() const
-{
-    return m_packet.kind == COLO_KIND_TCP && (m_packet.tcp_flags & COLO_TCP_SYN);
-}
-
-ColoFrame*
-ColoFrame::From(colo_packet* packet)
-{
-    return static_cast<Linked*>(packet)->frame;
-}
 
 ColoEngine::ColoEngine(uint16_t id,
                        colo_role role,
@@ -79,9 +22,15 @@ ColoEngine::ColoEngine(uint16_t id,
                        ColoEngineRoom& room,
                        std::size_t connectionsMax)
     : m_room(room),
-      m_connectionsMax(connectionsMax)
+      m_connectionsMax(std::min(connectionsMax, ColoTable<colo_flow>::SIZE_MAX_ALL))
 {
-    colo_node_init(&m_node, id, role, &config, nowNs);
+    colo_config own = config;
+    if (!own.digest_key)
+    {
+        std::random_device random;
+        own.digest_key = static_cast<uint64_t>(random()) << 32 | random();
+    }
+    colo_node_init(&m_node, id, role, &own, nowNs);
 }
 
 ColoEngine::~ColoEngine()
@@ -97,46 +46,44 @@ ColoEngine::~ColoEngine()
     }
 }
 
-std::size_t
-ColoEngine::Hash::operator()(const colo_key& key) const
+void
+ColoEngine::InitEntry(colo_flow& flow, const colo_key& key, uint64_t nowNs)
 {
-    return std::hash<std::string_view>()({reinterpret_cast<const char*>(&key), sizeof(key)});
-}
-
-bool
-ColoEngine::Equal::operator()(const colo_key& a, const colo_key& b) const
-{
-    return std::memcmp(&a, &b, sizeof(a)) == 0;
+    colo_flow_init(&flow, &m_node, &key, nowNs);
 }
 
 void
-ColoEngine::InitEntry(colo_flow* flow, colo_node* node, const colo_key& key, uint64_t nowNs)
+ColoEngine::InitEntry(colo_datagrams& datagrams, const colo_key& key, uint64_t nowNs)
 {
-    colo_flow_init(flow, node, &key, nowNs);
+    colo_datagrams_init(&datagrams, &m_node, &key, nowNs);
 }
 
 void
-ColoEngine::InitEntry(colo_seqfix* fix, colo_node* node, const colo_key& key, uint64_t nowNs)
+ColoEngine::InitEntry(colo_seqfix& fix, const colo_key& key, uint64_t nowNs)
 {
-    colo_seqfix_init(fix, node, &key, nowNs);
+    colo_seqfix_init(&fix, &m_node, &key, nowNs);
 }
 
 template <typename Entry>
-Entry*
-ColoEngine::Find(Table<Entry>& table, const colo_key& key, uint64_t nowNs, bool make)
+inline Entry*
+ColoEngine::Find(ColoTable<Entry>& table, const Arrived& arrived, uint64_t nowNs)
 {
-    auto found = table.find(key);
-    if (found != table.end())
-    {
-        return found->second.get();
-    }
-    if (!make || !MakeSpace())
+    Entry* entry = table.Find(arrived.key, arrived.hash);
+    return entry ? entry : Make(table, arrived.key, nowNs);
+}
+
+/** \return null if there is no space. */
+template <typename Entry>
+[[gnu::noinline]] Entry*
+ColoEngine::Make(ColoTable<Entry>& table, const colo_key& key, uint64_t nowNs)
+{
+    if (!MakeSpace())
     {
         return nullptr;
     }
-    auto entry = std::make_unique<Entry>();
-    InitEntry(entry.get(), &m_node, key, nowNs);
-    return table.emplace(key, std::move(entry)).first->second.get();
+    Entry* entry = table.Insert(key);
+    InitEntry(*entry, key, nowNs);
+    return entry;
 }
 
 bool
@@ -149,110 +96,261 @@ ColoEngine::MakeSpace()
     colo_conn* idle = colo_node_evict(&m_node);
     if (idle)
     {
-        Forget(*idle);
+        Forget(idle);
     }
     return idle;
 }
 
 void
-ColoEngine::Forget(const colo_conn& conn)
+ColoEngine::Forget(colo_conn* conn)
 {
-    const colo_key key = conn.key;
-    if (m_node.role == COLO_ROLE_PRIMARY)
+    switch (conn->type)
     {
-        m_flows.erase(key);
-    }
-    else
-    {
-        m_fixes.erase(key);
+    case COLO_CONN_STREAM:
+        m_flows.Erase(container_of(conn, colo_flow, conn));
+        break;
+    case COLO_CONN_DATAGRAM:
+        m_datagrams.Erase(container_of(conn, colo_datagrams, conn));
+        break;
+    case COLO_CONN_SEQFIX:
+        m_fixes.Erase(container_of(conn, colo_seqfix, conn));
+        break;
     }
 }
 
+// Their time is seconds or days.
 void
 ColoEngine::Collect(uint64_t nowNs)
 {
+    m_collectNs = nowNs + COLLECT_INTERVAL_NS;
     while (colo_conn* conn = colo_node_collect(&m_node, nowNs))
     {
-        Forget(*conn);
+        Forget(conn);
     }
 }
 
 void
-ColoEngine::Compare(ColoFrame& frame, uint64_t nowNs, colo_out& out)
+ColoEngine::Compare(colo_packet* packet, const Arrived& arrived, uint64_t nowNs, colo_out& out)
 {
-    colo_packet* packet = &frame.m_packet;
-    if (packet->kind != COLO_KIND_TCP)
+    switch (colo_node_class(&m_node, packet))
     {
+    case COLO_CLASS_STREAM:
+        if (colo_flow* flow = Find(m_flows, arrived, nowNs))
+        {
+            colo_flow_input(flow, packet, nowNs, &out);
+            return;
+        }
+        break;
+    case COLO_CLASS_DATAGRAM:
+        if (colo_datagrams* datagrams = Find(m_datagrams, arrived, nowNs))
+        {
+            colo_datagrams_input(datagrams, packet, nowNs, &out);
+            return;
+        }
+        break;
+    case COLO_CLASS_UNCOMPARED:
         colo_node_uncompared(&m_node, packet, nowNs, &out);
+        return;
     }
-    else if (colo_flow* flow = Find(m_flows, frame.m_key, nowNs, true))
-    {
-        colo_flow_input(flow, packet, nowNs, &out);
-    }
-    else
-    {
-        packet->reason = COLO_DROP_LIMIT;
-        colo_queue_push(&out.drop, packet);
-    }
+    packet->reason = COLO_DROP_LIMIT;
+    colo_queue_push(&out.drop, packet);
 }
 
 void
-ColoEngine::Fix(ColoFrame& frame, uint64_t nowNs, colo_out& out)
+ColoEngine::Fix(colo_packet* packet, const Arrived& arrived, uint64_t nowNs, colo_out& out)
 {
-    colo_packet* packet = &frame.m_packet;
-    colo_seqfix* fix = nullptr;
+    colo_key quoted = arrived.key;
     if (packet->kind == COLO_KIND_TCP)
     {
-        fix = Find(m_fixes, frame.m_key, nowNs, colo_seqfix_wanted(&m_node, packet));
+        const bool make = colo_seqfix_wanted(&m_node, packet);
+        if (colo_seqfix* fix =
+                make ? Find(m_fixes, arrived, nowNs) : m_fixes.Find(arrived.key, arrived.hash))
+        {
+            colo_seqfix_input(fix, packet, nowNs, &out);
+            return;
+        }
     }
-    if (fix)
+    else if (packet->side == COLO_INBOUND && colo_icmp_quoted_key(packet, &quoted))
     {
-        colo_seqfix_input(fix, packet, nowNs, &out);
+        if (colo_seqfix* fix = m_fixes.Find(quoted))
+        {
+            colo_seqfix_icmp(fix, packet, &out);
+            return;
+        }
     }
-    else
-    {
-        packet->reason = COLO_RELEASE_UNFIXED;
-        colo_queue_push(&out.release, packet);
-    }
+    packet->reason = COLO_RELEASE_UNFIXED;
+    colo_queue_push(&out.release, packet);
+}
+
+/** \return whether a fragment may be one of TCP; behind an extension header there may be any. */
+static bool
+MayBeTcp(const colo_key& key)
+{
+    return key.protocol == COLO_PROTOCOL_TCP ||
+           (key.family == 6 && key.protocol != COLO_PROTOCOL_UDP &&
+            key.protocol != COLO_PROTOCOL_ICMPV6);
+}
+
+inline void
+ColoEngine::Learn(const ColoFrame& frame, Arrived& arrived) const
+{
+    frame.Parse(arrived.key);
+    arrived.hash = m_hash(ColoKeyWords(arrived.key));
 }
 
 void
 ColoEngine::Input(std::unique_ptr<ColoFrame> frame, uint64_t nowNs)
 {
+    Arrived arrived;
+    Learn(*frame, arrived);
+    Judge(std::move(frame), arrived, nowNs);
+}
+
+/** \return in which table a frame's connection will be looked for, probably. */
+inline colo_conn_type
+ColoEngine::GetTable(const ColoFrame& frame) const
+{
+    if (m_node.role == COLO_ROLE_SECONDARY)
+    {
+        return COLO_CONN_SEQFIX;
+    }
+    return frame.m_packet.kind == COLO_KIND_TCP ? COLO_CONN_STREAM : COLO_CONN_DATAGRAM;
+}
+
+void
+ColoEngine::Input(std::unique_ptr<ColoFrame>* frames, std::size_t count, uint64_t nowNs)
+{
+    while (count)
+    {
+        Arrived arrived[BURST_MAX];
+        colo_conn_type tables[BURST_MAX];
+        const std::size_t burst = std::min(count, BURST_MAX);
+        for (std::size_t i = 0; i < burst; i++)
+        {
+            Learn(*frames[i], arrived[i]);
+            tables[i] = GetTable(*frames[i]);
+            switch (tables[i])
+            {
+            case COLO_CONN_STREAM:
+                m_flows.PrefetchLine(arrived[i].hash);
+                break;
+            case COLO_CONN_DATAGRAM:
+                m_datagrams.PrefetchLine(arrived[i].hash);
+                break;
+            case COLO_CONN_SEQFIX:
+                m_fixes.PrefetchLine(arrived[i].hash);
+                break;
+            }
+        }
+        for (std::size_t i = 0; i < burst; i++)
+        {
+            switch (tables[i])
+            {
+            case COLO_CONN_STREAM:
+                m_flows.PrefetchEntry(arrived[i].hash);
+                break;
+            case COLO_CONN_DATAGRAM:
+                m_datagrams.PrefetchEntry(arrived[i].hash);
+                break;
+            case COLO_CONN_SEQFIX:
+                m_fixes.PrefetchEntry(arrived[i].hash);
+                break;
+            }
+        }
+        for (std::size_t i = 0; i < burst; i++)
+        {
+            Judge(std::move(frames[i]), arrived[i], nowNs);
+        }
+        frames += burst;
+        count -= burst;
+    }
+}
+
+void
+ColoEngine::Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t nowNs)
+{
     colo_out out;
     colo_out_init(&out);
-    ColoFrame& taken = *frame.release(); // the core hands it back
-    if (m_node.role == COLO_ROLE_PRIMARY)
+    const bool isPrimary = m_node.role == COLO_ROLE_PRIMARY;
+    if (frame->m_packet.kind == COLO_KIND_FRAGMENT && (isPrimary || MayBeTcp(arrived.key)))
     {
-        Compare(taken, nowNs, out);
+        frame = PutTogether(std::move(frame), nowNs, out);
+        if (frame)
+        {
+            Learn(*frame, arrived);
+            m_wholes++;
+        }
     }
-    else
+    if (frame)
     {
-        Fix(taken, nowNs, out);
+        colo_packet* packet = &frame.release()->m_packet; // the core hands it back
+        isPrimary ? Compare(packet, arrived, nowNs, out) : Fix(packet, arrived, nowNs, out);
     }
     Deliver(out);
-    Collect(nowNs);
+    if (nowNs >= m_collectNs)
+    {
+        Collect(nowNs);
+    }
+}
+
+/** \return the whole datagram, null if something of it is still to come. */
+std::unique_ptr<ColoFrame>
+ColoEngine::PutTogether(std::unique_ptr<ColoFrame> fragment, uint64_t nowNs, colo_out& out)
+{
+    ColoReassembly::Result result = m_reassembly.Add(std::move(fragment), nowNs);
+    Discard(std::move(result.lost), COLO_DROP_FRAGMENT, out);
+    return std::move(result.whole);
+}
+
+/** Of what is only observed these are copies, of which the room knows nothing. */
+void
+ColoEngine::Discard(ColoReassembly::Fragments fragments, colo_reason reason, colo_out& out)
+{
+    const colo_side observed = m_node.role == COLO_ROLE_PRIMARY ? COLO_INBOUND : COLO_PRIMARY;
+    for (auto& fragment : fragments)
+    {
+        if (fragment->GetSide() != observed)
+        {
+            colo_packet* packet = &fragment.release()->m_packet;
+            packet->reason = reason;
+            colo_queue_push(&out.drop, packet);
+        }
+    }
 }
 
 void
 ColoEngine::Observe(ColoFrame& frame, uint64_t nowNs)
 {
+    Arrived arrived;
+    Learn(frame, arrived);
+    colo_out out;
+    colo_out_init(&out);
+    if (frame.m_packet.kind == COLO_KIND_FRAGMENT && MayBeTcp(arrived.key))
+    {
+        std::vector<uint8_t> bytes(frame.GetBytes(), frame.GetBytes() + frame.GetSize());
+        auto copy = std::make_unique<ColoBytesFrame>(frame.GetSide(), std::move(bytes));
+        std::unique_ptr<ColoFrame> whole = PutTogether(std::move(copy), nowNs, out);
+        Deliver(out);
+        if (whole)
+        {
+            Observe(*whole, nowNs);
+        }
+        return;
+    }
     if (frame.m_packet.kind != COLO_KIND_TCP)
     {
         return;
     }
-    colo_out out;
-    colo_out_init(&out);
     if (m_node.role == COLO_ROLE_PRIMARY)
     {
-        if (colo_flow* flow = Find(m_flows, frame.m_key, nowNs, true))
+        if (colo_flow* flow = Find(m_flows, arrived, nowNs))
         {
             colo_flow_input(flow, &frame.m_packet, nowNs, &out);
         }
     }
     else if (frame.IsSyn())
     {
-        if (colo_seqfix* fix = Find(m_fixes, frame.m_key, nowNs, true))
+        if (colo_seqfix* fix = Find(m_fixes, arrived, nowNs))
         {
             colo_seqfix_hint(fix, &frame.m_packet, nowNs, &out);
         }
@@ -265,7 +363,12 @@ ColoEngine::Event(enum colo_node_event event, uint32_t epoch, uint64_t nowNs)
 {
     colo_out out;
     colo_out_init(&out);
+    const uint32_t before = m_node.epoch;
     bool fits = colo_node_event(&m_node, event, epoch, nowNs, &out);
+    if (m_node.epoch != before)
+    {
+        Discard(m_reassembly.Forget(COLO_SECONDARY), COLO_DROP_COMMIT, out);
+    }
     Deliver(out);
     return fits;
 }
@@ -273,7 +376,7 @@ ColoEngine::Event(enum colo_node_event event, uint32_t epoch, uint64_t nowNs)
 uint64_t
 ColoEngine::GetDeadline() const
 {
-    return colo_node_deadline(&m_node);
+    return std::min(colo_node_deadline(&m_node), m_reassembly.GetDeadline());
 }
 
 void
@@ -283,7 +386,11 @@ ColoEngine::Poll(uint64_t nowNs)
     {
         colo_out out;
         colo_out_init(&out);
-        colo_node_poll(&m_node, nowNs, &out);
+        if (colo_node_deadline(&m_node) <= nowNs)
+        {
+            colo_node_poll(&m_node, nowNs, &out);
+        }
+        Discard(m_reassembly.Expire(nowNs), COLO_DROP_FRAGMENT, out);
         Deliver(out);
     }
 }
@@ -297,6 +404,12 @@ ColoEngine::FailOver(uint64_t nowNs)
     Deliver(out);
 }
 
+const ColoReassembly&
+ColoEngine::GetReassembly() const
+{
+    return m_reassembly;
+}
+
 const colo_node&
 ColoEngine::GetNode() const
 {
@@ -304,15 +417,55 @@ ColoEngine::GetNode() const
 }
 
 std::size_t
-ColoEngine::GetConnections() const
+ColoEngine::GetConnectionBytes() const
 {
-    return m_flows.size() + m_fixes.size();
+    return m_flows.GetBytes() + m_datagrams.GetBytes() + m_fixes.GetBytes();
 }
 
-// The room may come back into the engine from any of its functions, so nothing here is the
-// engine's own but what is still in out.
+std::size_t
+ColoEngine::GetConnections() const
+{
+    return m_flows.GetSize() + m_datagrams.GetSize() + m_fixes.GetSize();
+}
+
+// The room may come back into the engine from any of its functions. What is decided then it is
+// told after what was decided before, so that frames leave in order.
 void
 ColoEngine::Deliver(colo_out& out)
+{
+    if (m_isTelling)
+    {
+        m_untold.push_back(out);
+        return;
+    }
+
+    struct Telling
+    {
+        explicit Telling(bool& flag)
+            : flag(flag)
+        {
+            flag = true;
+        }
+
+        ~Telling()
+        {
+            flag = false; // should the room throw, too
+        }
+
+        bool& flag;
+    } telling(m_isTelling);
+
+    Tell(out);
+    while (!m_untold.empty())
+    {
+        colo_out next = m_untold.front();
+        m_untold.pop_front();
+        Tell(next);
+    }
+}
+
+void
+ColoEngine::Tell(colo_out& out)
 {
     if (out.mismatch.reason != COLO_REASON_NONE)
     {
@@ -321,19 +474,26 @@ ColoEngine::Deliver(colo_out& out)
     while (colo_packet* packet = colo_queue_pop(&out.release))
     {
         std::unique_ptr<ColoFrame> frame(ColoFrame::From(packet));
-        if (frame->IsEdited())
+        if (packet->edit.mask || packet->gso_size)
         {
-            colo_edit_apply(packet, frame->m_bytes.data(), COLO_CHECKSUM_FULL);
+            frame->MakeLeave();
         }
-        m_room.Release(std::move(frame));
+        if (!m_wholes || !TellFragments(*frame, &ColoEngineRoom::Release))
+        {
+            m_room.Release(std::move(frame));
+        }
     }
-    if (out.resend)
+    if (out.part.packet || out.resend || out.remirror.packet)
     {
-        m_room.Resend(*ColoFrame::From(out.resend));
+        TellCopies(out);
     }
     while (colo_packet* packet = colo_queue_pop(&out.drop))
     {
-        m_room.Drop(std::unique_ptr<ColoFrame>(ColoFrame::From(packet)));
+        std::unique_ptr<ColoFrame> frame(ColoFrame::From(packet));
+        if (!m_wholes || !TellFragments(*frame, &ColoEngineRoom::Drop))
+        {
+            m_room.Drop(std::move(frame));
+        }
     }
     if (out.actions)
     {
@@ -341,16 +501,122 @@ ColoEngine::Deliver(colo_out& out)
     }
 }
 
+void
+ColoEngine::TellCopies(const colo_out& out)
+{
+    if (out.part.packet)
+    {
+        for (auto& segment : ColoSegments(*out.part.packet, out.part.from, out.part.to))
+        {
+            Emit(out.part.packet, std::move(segment));
+        }
+    }
+    if (out.resend)
+    {
+        Emit(out.resend, ColoFrame::From(out.resend)->GetEditedBytes());
+    }
+    if (out.remirror.packet)
+    {
+        std::vector<uint8_t> bytes(COLO_REMIRROR_MAX);
+        bytes.resize(colo_remirror_build(&out.remirror, bytes.data()));
+        m_room.Remirror(std::move(bytes));
+    }
+}
+
+/** \return the frame if it was put together here, which costs nothing if none was. */
+ColoWholeFrame*
+ColoEngine::FindWhole(ColoFrame& frame)
+{
+    return m_wholes ? dynamic_cast<ColoWholeFrame*>(&frame) : nullptr;
+}
+
+/** Whole datagrams are no frames of the room's. \return false if it is none. */
+bool
+ColoEngine::TellFragments(ColoFrame& frame,
+                          void (ColoEngineRoom::*tell)(std::unique_ptr<ColoFrame>))
+{
+    ColoWholeFrame* whole = FindWhole(frame);
+    if (!whole)
+    {
+        return false;
+    }
+    m_wholes--;
+    for (auto& fragment : whole->Split())
+    {
+        fragment->m_packet.reason = whole->m_packet.reason;
+        (m_room.*tell)(std::move(fragment));
+    }
+    return true;
+}
+
+void
+ColoEngine::Emit(colo_packet* packet, std::vector<uint8_t> bytes)
+{
+    const ColoFrame* frame = ColoFrame::From(packet);
+    if (ColoWholeFrame* whole = FindWhole(*ColoFrame::From(packet)))
+    {
+        frame = &whole->GetFirst();
+        frame->m_packet.reason = packet->reason;
+    }
+    m_room.Emit(*frame, std::move(bytes));
+}
+
+namespace
+{
+
+std::string
+EndToString(const colo_key& key, const uint8_t* address, uint16_t port)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    inet_ntop(key.family == 6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
+    const bool hasPorts = key.protocol == COLO_PROTOCOL_TCP || key.protocol == COLO_PROTOCOL_UDP ||
+                          key.protocol == COLO_PROTOCOL_SCTP;
+    if (!hasPorts)
+    {
+        return text;
+    }
+    return key.family == 6 ? fmt::format("[{}]:{}", text, port) : fmt::format("{}:{}", text, port);
+}
+
+std::string
+ProtocolToString(const colo_key& key)
+{
+    switch (key.protocol)
+    {
+    case COLO_PROTOCOL_TCP:
+        return "";
+    case COLO_PROTOCOL_UDP:
+        return " udp";
+    case COLO_PROTOCOL_SCTP:
+        return " sctp";
+    case COLO_PROTOCOL_ICMP:
+    case COLO_PROTOCOL_ICMPV6:
+        return fmt::format(" icmp {}", key.guest_port);
+    default:
+        return fmt::format(" protocol {}", key.protocol);
+    }
+}
+
+} // namespace
+
 std::string
 ColoKeyToString(const colo_key& key)
 {
-    char guest[INET6_ADDRSTRLEN] = "";
-    char peer[INET6_ADDRSTRLEN] = "";
-    int family = key.family == 6 ? AF_INET6 : AF_INET;
-    inet_ntop(family, key.guest, guest, sizeof(guest));
-    inet_ntop(family, key.peer, peer, sizeof(peer));
-    const char* form = key.family == 6 ? "[{}]:{} > [{}]:{}" : "{}:{} > {}:{}";
-    return fmt::format(fmt::runtime(form), guest, key.guest_port, peer, key.peer_port);
+    if (!key.family)
+    {
+        return "malformed";
+    }
+    std::string text = EndToString(key, key.guest, key.guest_port) + " > " +
+                       EndToString(key, key.peer, key.peer_port) + ProtocolToString(key);
+    if (key.vlan)
+    {
+        text += fmt::format(" vlan {}", key.vlan);
+    }
+    if (key.inner_vlan)
+    {
+        text += fmt::format(".{}", key.inner_vlan);
+    }
+    return text;
 }
 
 } // namespace ns3

@@ -5,68 +5,23 @@
 #define COLO_ENGINE_H
 
 // clang-format off
+#include "colo_datagram.h"
 #include "colo_flow.h"
 #include "colo_seqfix.h"
 // clang-format on
 
+#include "colo-frame.h"
+#include "colo-reassembly.h"
+#include "colo-table.h"
+
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace ns3
 {
-
-/**
- * \ingroup colo
- *
- * A frame on its way through the engine. Rooms derive their own from it, to find again what they
- * know of it besides its bytes.
- */
-class ColoFrame
-{
-  public:
-    /**
-     * \param side whose frame it is.
-     * \param bytes the Ethernet frame, without a checksum behind it.
-     */
-    ColoFrame(colo_side side, std::vector<uint8_t> bytes);
-    virtual ~ColoFrame() = default;
-
-    ColoFrame(const ColoFrame&) = delete;
-    ColoFrame& operator=(const ColoFrame&) = delete;
-
-    /** \return the frame as it came, or as it leaves once the engine released it. */
-    const std::vector<uint8_t>& GetBytes() const;
-    /** \return a copy with the engine's edits. */
-    std::vector<uint8_t> GetEditedBytes() const;
-    /** \return whether the engine changed a header. */
-    bool IsEdited() const;
-    /** \return what the core knows of it. */
-    const colo_packet& GetPacket() const;
-    /** \return whose frame it is. */
-    colo_side GetSide() const;
-    /** \return the connection it belongs to, in the guest's direction. */
-    const colo_key& GetKey() const;
-    /** \return whether it is a TCP SYN or SYN-ACK. */
-    bool IsSyn() const;
-
-  private:
-    friend class ColoEngine;
-
-    /** What the core links; finds the way back to the frame. */
-    struct Linked : colo_packet
-    {
-        ColoFrame* frame;
-    };
-
-    static ColoFrame* From(colo_packet* packet);
-
-    Linked m_packet;
-    colo_key m_key;
-    std::vector<uint8_t> m_bytes;
-};
 
 /**
  * \ingroup colo
@@ -78,10 +33,20 @@ class ColoEngineRoom
   public:
     virtual ~ColoEngineRoom() = default;
 
-    /** \param frame may leave; its bytes are as they should. */
+    /**
+     * Fragments come in the order of their offsets, when their datagram may leave.
+     * \param frame may leave; its bytes are as they should, without what has left already.
+     */
     virtual void Release(std::unique_ptr<ColoFrame> frame) = 0;
-    /** \param frame stays in the engine; a copy of it with GetEditedBytes() is to leave. */
-    virtual void Resend(const ColoFrame& frame) = 0;
+    /**
+     * \param frame stays in the engine.
+     * \param bytes leave on its behalf: a kept ack sent again, or some segments of a GSO frame,
+     *              which leave ahead of the rest (rule tcp-gso). Its packet has the reason. If
+     *              the frame is a fragment, they are the whole datagram.
+     */
+    virtual void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) = 0;
+    /** \param bytes a frame for the secondary guest (rule tcp-remirror). */
+    virtual void Remirror(std::vector<uint8_t> bytes) = 0;
     /** \param frame is done with. */
     virtual void Drop(std::unique_ptr<ColoFrame> frame) = 0;
     /** \param mismatch why a checkpoint is needed. */
@@ -108,7 +73,7 @@ class ColoEngine
     /**
      * \param id the node's index.
      * \param role whether it compares or fixes sequence numbers.
-     * \param config limits and intervals.
+     * \param config limits and intervals; without a digest key the engine draws one.
      * \param nowNs the time.
      * \param room is told what to do; must outlive the engine.
      * \param connectionsMax connections that fit.
@@ -131,6 +96,14 @@ class ColoEngine
      * \param nowNs the time.
      */
     void Input(std::unique_ptr<ColoFrame> frame, uint64_t nowNs);
+    /**
+     * Several frames one after the other. With very many connections this is quicker, as what is
+     * known of one is fetched while another is judged.
+     * \param frames the frames, taken away.
+     * \param count how many.
+     * \param nowNs the time.
+     */
+    void Input(std::unique_ptr<ColoFrame>* frames, std::size_t count, uint64_t nowNs);
     /**
      * A frame to learn from, which the room keeps. Primary role: inbound, drives the state of its
      * flow. Secondary role: the primary guest's SYN or SYN-ACK (rule fix-hint).
@@ -156,44 +129,71 @@ class ColoEngine
     const colo_node& GetNode() const;
     /** \return connections in the table. */
     std::size_t GetConnections() const;
+    /** \return bytes that the table takes. */
+    std::size_t GetConnectionBytes() const;
+    /** \return fragments that are not whole yet, and counters of them. */
+    const ColoReassembly& GetReassembly() const;
 
   private:
-    struct Hash
+    static constexpr uint64_t COLLECT_INTERVAL_NS = 10'000'000;
+
+    static constexpr std::size_t BURST_MAX = 32; // large enough to hide the way to memory
+
+    /** What is known of a frame on its arrival. */
+    struct Arrived
     {
-        std::size_t operator()(const colo_key& key) const;
+        colo_key key;
+        uint64_t hash;
     };
 
-    struct Equal
-    {
-        bool operator()(const colo_key& a, const colo_key& b) const;
-    };
+    void Learn(const ColoFrame& frame, Arrived& arrived) const;
+    colo_conn_type GetTable(const ColoFrame& frame) const;
+    void Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t nowNs);
 
     template <typename Entry>
-    using Table = std::unordered_map<colo_key, std::unique_ptr<Entry>, Hash, Equal>;
-
+    Entry* Find(ColoTable<Entry>& table, const Arrived& arrived, uint64_t nowNs);
     template <typename Entry>
-    Entry* Find(Table<Entry>& table, const colo_key& key, uint64_t nowNs, bool make);
-    static void InitEntry(colo_flow* flow, colo_node* node, const colo_key& key, uint64_t nowNs);
-    static void InitEntry(colo_seqfix* fix, colo_node* node, const colo_key& key, uint64_t nowNs);
+    Entry* Make(ColoTable<Entry>& table, const colo_key& key, uint64_t nowNs);
+    void InitEntry(colo_flow& flow, const colo_key& key, uint64_t nowNs);
+    void InitEntry(colo_datagrams& datagrams, const colo_key& key, uint64_t nowNs);
+    void InitEntry(colo_seqfix& fix, const colo_key& key, uint64_t nowNs);
 
-    void Compare(ColoFrame& frame, uint64_t nowNs, colo_out& out);
-    void Fix(ColoFrame& frame, uint64_t nowNs, colo_out& out);
+    void Compare(colo_packet* packet, const Arrived& arrived, uint64_t nowNs, colo_out& out);
+    void Fix(colo_packet* packet, const Arrived& arrived, uint64_t nowNs, colo_out& out);
+    std::unique_ptr<ColoFrame> PutTogether(std::unique_ptr<ColoFrame> fragment,
+                                           uint64_t nowNs,
+                                           colo_out& out);
+    void Discard(ColoReassembly::Fragments fragments, colo_reason reason, colo_out& out);
     bool MakeSpace();
-    void Forget(const colo_conn& conn);
+    void Forget(colo_conn* conn);
     void Collect(uint64_t nowNs);
     void Deliver(colo_out& out);
+    void Tell(colo_out& out);
+    void TellCopies(const colo_out& out);
+    ColoWholeFrame* FindWhole(ColoFrame& frame);
+    bool TellFragments(ColoFrame& frame, void (ColoEngineRoom::*tell)(std::unique_ptr<ColoFrame>));
+    void Emit(colo_packet* packet, std::vector<uint8_t> bytes);
 
     colo_node m_node;
     ColoEngineRoom& m_room;
     const std::size_t m_connectionsMax;
-    Table<colo_flow> m_flows;
-    Table<colo_seqfix> m_fixes;
+    uint64_t m_collectNs{0}; //!< forgotten connections are looked for then
+    ColoHash m_hash;
+    ColoTable<colo_flow> m_flows{m_hash};
+    ColoTable<colo_datagrams> m_datagrams{m_hash};
+    ColoTable<colo_seqfix> m_fixes{m_hash};
+    ColoReassembly m_reassembly;
+    std::size_t m_wholes{0}; //!< datagrams in the core that came as fragments
+    bool m_isTelling{false};
+    std::deque<colo_out> m_untold; //!< decided while the room was being told something
 };
 
 /**
  * \ingroup colo
  * \param key a connection.
- * \return "10.0.0.2:80 > 10.0.0.1:40000", the guest's end first.
+ * \return "10.0.0.2:80 > 10.0.0.1:40000", the guest's end first; what is not TCP says so behind it:
+ *         "... udp", "10.0.0.2 > 10.0.0.1 icmp 7" with an echo's identifier, "... protocol 47"; and
+ *         so do VLAN tags: "... vlan 5.7". "malformed" if it cannot be parsed.
  */
 std::string ColoKeyToString(const colo_key& key);
 

@@ -3,8 +3,10 @@
  */
 #include "colo-primary-proxy.h"
 
+#include "ns3/boolean.h"
 #include "ns3/enum.h"
 #include "ns3/log.h"
+#include "ns3/mac48-address.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
@@ -42,6 +44,20 @@ ColoPrimaryProxy::GetTypeId()
                           EnumValue(COLO_ACK_HOLD),
                           MakeEnumAccessor(&ColoPrimaryProxy::m_ackPolicy),
                           MakeEnumChecker(COLO_ACK_HOLD, "Hold", COLO_ACK_CLAMP, "Clamp"))
+            .AddAttribute("ReorderWindow",
+                          "Datagrams of the secondary that may overtake one before that counts as "
+                          "a mismatch.",
+                          once,
+                          UintegerValue(64),
+                          MakeUintegerAccessor(&ColoPrimaryProxy::m_reorderWindow),
+                          MakeUintegerChecker<uint32_t>(1, 1u << 30))
+            .AddAttribute("HoldMalformed",
+                          "Compare frames that cannot be parsed as opaque bytes; else the "
+                          "primary's pass and the secondary's are swallowed.",
+                          once,
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&ColoPrimaryProxy::m_holdMalformed),
+                          MakeBooleanChecker())
             .AddAttribute("FlowHeldMax",
                           "Packets of one guest that a flow holds before a checkpoint is "
                           "requested; at twice as many they are dropped.",
@@ -97,6 +113,8 @@ ColoPrimaryProxy::Configure(colo_config& config) const
     config.checkpoint_interval_min_ns = m_intervalMin.GetNanoSeconds();
     config.checkpoint_interval_max_ns = m_intervalMax.GetNanoSeconds();
     config.ack_policy = m_ackPolicy;
+    config.reorder_window = m_reorderWindow;
+    config.malformed_hold = m_holdMalformed;
     config.flow_held_max = m_flowHeldMax;
     config.node_held_max = m_nodeHeldMax;
 }
@@ -166,7 +184,7 @@ ColoPrimaryProxy::StartDelivery()
 Time
 ColoPrimaryProxy::GetCost(const Held& frame) const
 {
-    return m_costPerFrame + m_costPerKib * static_cast<int64_t>(frame.GetBytes().size()) / 1024;
+    return m_costPerFrame + m_costPerKib * static_cast<int64_t>(frame.GetSize()) / 1024;
 }
 
 void
@@ -188,9 +206,8 @@ ColoPrimaryProxy::Work()
     JudgeNext();
     if (!m_kcoloQueue.empty())
     {
-        m_kcoloEvent = Simulator::Schedule(GetCost(*m_kcoloQueue.front()),
-                                           &ColoPrimaryProxy::Work,
-                                           this);
+        m_kcoloEvent =
+            Simulator::Schedule(GetCost(*m_kcoloQueue.front()), &ColoPrimaryProxy::Work, this);
     }
 }
 
@@ -230,22 +247,42 @@ void
 ColoPrimaryProxy::Release(std::unique_ptr<ColoFrame> frame)
 {
     Trace(ColoVerdict::RELEASE, *frame);
-    Send(static_cast<const Held&>(*frame), frame->GetBytes());
+    Send(static_cast<const Held&>(*frame), frame->GetBytes(), frame->GetSize());
+}
+
+/** A kept ack: frames of the simulation have no segments. */
+void
+ColoPrimaryProxy::Emit(const ColoFrame& frame, std::vector<uint8_t> bytes)
+{
+    Trace(ColoVerdict::RESEND, frame);
+    Send(static_cast<const Held&>(frame), bytes.data(), bytes.size());
 }
 
 void
-ColoPrimaryProxy::Resend(const ColoFrame& frame)
+ColoPrimaryProxy::Remirror(std::vector<uint8_t> bytes)
 {
-    Trace(ColoVerdict::RESEND, frame);
-    Send(static_cast<const Held&>(frame), frame.GetEditedBytes());
+    if (m_isStopped)
+    {
+        return; // the secondary will have the primary's state, and nothing to repeat
+    }
+    const uint8_t* payload = bytes.data() + COLO_ETHERNET_LEN;
+    Mac48Address destination;
+    Mac48Address source;
+    destination.CopyFrom(bytes.data());
+    source.CopyFrom(bytes.data() + 6);
+    SendOnSecDev(COLO_SHIM_FRAME,
+                 Create<Packet>(payload, bytes.size() - COLO_ETHERNET_LEN),
+                 colo_get16(payload - 2),
+                 source,
+                 destination);
 }
 
 /** The secondary's, too, leave as if from the tap: what it may send is the guest's. */
 void
-ColoPrimaryProxy::Send(const Held& frame, const std::vector<uint8_t>& bytes)
+ColoPrimaryProxy::Send(const Held& frame, const uint8_t* bytes, uint32_t size)
 {
     m_bridge->Inject(m_tap,
-                     frame.GetPacketOut(bytes),
+                     frame.GetPacketOut(bytes, size),
                      frame.protocol,
                      frame.source,
                      frame.destination);

@@ -42,10 +42,11 @@ class ColoPrimaryProxy : public ColoProxy
     colo_side GetSecDevSide(const colo_shim& shim) const override;
 
     void Release(std::unique_ptr<ColoFrame> frame) override;
-    void Resend(const ColoFrame& frame) override;
+    void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
+    void Remirror(std::vector<uint8_t> bytes) override;
 
   private:
-    void Send(const Held& frame, const std::vector<uint8_t>& bytes);
+    void Send(const Held& frame, const uint8_t* bytes, uint32_t size);
     void Deliver(std::unique_ptr<Held> frame);
     void Enqueue(std::unique_ptr<Held> frame);
     Time GetCost(const Held& frame) const;
@@ -55,6 +56,8 @@ class ColoPrimaryProxy : public ColoProxy
     Time m_intervalMin;
     Time m_intervalMax;
     colo_ack_policy m_ackPolicy;
+    uint32_t m_reorderWindow;
+    bool m_holdMalformed;
     uint32_t m_flowHeldMax;
     uint32_t m_nodeHeldMax;
     Time m_wakeup;

@@ -20,19 +20,17 @@ NS_OBJECT_ENSURE_REGISTERED(ColoProxy);
 namespace
 {
 
-constexpr uint32_t ETHERNET_LEN = 14;
-
 std::vector<uint8_t>
 FrameBytes(Ptr<const Packet> packet,
            uint16_t protocol,
            const Address& source,
            const Address& destination)
 {
-    std::vector<uint8_t> bytes(ETHERNET_LEN + packet->GetSize());
+    std::vector<uint8_t> bytes(COLO_ETHERNET_LEN + packet->GetSize());
     Mac48Address::ConvertFrom(destination).CopyTo(bytes.data());
     Mac48Address::ConvertFrom(source).CopyTo(bytes.data() + 6);
     colo_put16(bytes.data() + 12, protocol);
-    packet->CopyData(bytes.data() + ETHERNET_LEN, packet->GetSize());
+    packet->CopyData(bytes.data() + COLO_ETHERNET_LEN, packet->GetSize());
     return bytes;
 }
 
@@ -90,7 +88,7 @@ ColoProxy::Held::Held(colo_side side,
                       uint16_t protocol,
                       const Address& source,
                       const Address& destination)
-    : ColoFrame(side, FrameBytes(packet, protocol, source, destination)),
+    : ColoBytesFrame(side, FrameBytes(packet, protocol, source, destination)),
       original(packet),
       protocol(protocol),
       source(source),
@@ -100,17 +98,33 @@ ColoProxy::Held::Held(colo_side side,
 }
 
 Ptr<Packet>
-ColoProxy::Held::GetPacketOut(const std::vector<uint8_t>& bytes) const
+ColoProxy::Held::GetPacketOut(const uint8_t* bytes, uint32_t size) const
 {
     Ptr<Packet> out = original->Copy();
-    if (!IsEdited())
+    const uint8_t kind = GetPacket().kind;
+    if (!IsEdited() && kind != COLO_KIND_FRAGMENT)
     {
         return out;
     }
-    const uint32_t headers = GetPacket().payload_offset - ETHERNET_LEN;
+    if (kind != COLO_KIND_TCP)
+    {
+        // Of a datagram any byte may be edited, and a kept ack leaves whole if it was fragments.
+        if (FrameBytes(original, protocol, source, destination) ==
+            std::vector<uint8_t>(bytes, bytes + size))
+        {
+            return out;
+        }
+        Ptr<Packet> edited = Create<Packet>(bytes + COLO_ETHERNET_LEN, size - COLO_ETHERNET_LEN);
+        if (size == GetSize())
+        {
+            CopyTags(original, edited);
+        }
+        return edited;
+    }
+    const uint32_t headers = GetPacket().payload_offset - COLO_ETHERNET_LEN;
     out->RemoveAtStart(headers);
     out->RemoveAllByteTags(); // those of the headers would be lost: all are copied below
-    Ptr<Packet> edited = Create<Packet>(bytes.data() + ETHERNET_LEN, headers);
+    Ptr<Packet> edited = Create<Packet>(bytes + COLO_ETHERNET_LEN, headers);
     edited->AddAtEnd(out);
     CopyTags(original, edited);
     return edited;
@@ -157,7 +171,11 @@ ColoProxy::NotifyConstructionCompleted()
     colo_config_default(&config);
     config.compare_timeout_ns = m_compareTimeout.GetNanoSeconds();
     Configure(config);
-    m_engine = std::make_unique<ColoEngine>(m_nodeIndex, GetRole(), config, NowNs(), static_cast<ColoEngineRoom&>(*this));
+    m_engine = std::make_unique<ColoEngine>(m_nodeIndex,
+                                            GetRole(),
+                                            config,
+                                            NowNs(),
+                                            static_cast<ColoEngineRoom&>(*this));
 }
 
 void
@@ -218,13 +236,8 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     bool fits = m_engine->Event(event, epoch, NowNs());
     if (GetNode().epoch != before)
     {
-        m_verdictTrace({ColoVerdict::COMMIT,
-                        COLO_PRIMARY,
-                        GetNode().cause,
-                        "",
-                        GetNode().epoch,
-                        0,
-                        Time()});
+        m_verdictTrace(
+            {ColoVerdict::COMMIT, COLO_PRIMARY, GetNode().cause, "", GetNode().epoch, 0, Time()});
     }
     ArmDeadline();
     return fits;
@@ -298,23 +311,28 @@ ColoProxy::ReceiveOnSecDev(Ptr<NetDevice>,
         m_staleTrace(packet);
         return;
     }
-    FromSecDev(shim,
-               std::make_unique<Held>(GetSecDevSide(shim),
-                                      inner,
-                                      shim.ethertype,
-                                      source,
-                                      destination));
+    FromSecDev(
+        shim,
+        std::make_unique<Held>(GetSecDevSide(shim), inner, shim.ethertype, source, destination));
+}
+
+void
+ColoProxy::SendOnSecDev(enum colo_shim_kind kind,
+                        Ptr<const Packet> packet,
+                        uint16_t protocol,
+                        const Address& source,
+                        const Address& destination)
+{
+    Ptr<Packet> outer = packet->Copy();
+    outer->AddHeader(
+        ColoShimHeader({static_cast<u8>(kind), m_nodeIndex, GetNode().epoch, protocol}));
+    m_secDev->SendFrom(outer, source, destination, COLO_SHIM_ETHERTYPE);
 }
 
 void
 ColoProxy::SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet)
 {
-    Ptr<Packet> outer = packet->Copy();
-    outer->AddHeader(ColoShimHeader({static_cast<u8>(kind),
-                                     m_nodeIndex,
-                                     GetNode().epoch,
-                                     frame.protocol}));
-    m_secDev->SendFrom(outer, frame.source, frame.destination, COLO_SHIM_ETHERTYPE);
+    SendOnSecDev(kind, packet, frame.protocol, frame.source, frame.destination);
 }
 
 void
@@ -326,10 +344,11 @@ ColoProxy::Trace(ColoVerdict::Event event, const ColoFrame& frame)
     }
     const colo_packet& packet = frame.GetPacket();
     const bool isTcp = packet.kind == COLO_KIND_TCP;
+    const bool isOfFlow = isTcp || packet.kind == COLO_KIND_DATAGRAM;
     m_verdictTrace({event,
                     frame.GetSide(),
                     static_cast<colo_reason>(packet.reason),
-                    isTcp ? ColoKeyToString(frame.GetKey()) : std::string(),
+                    isOfFlow ? ColoKeyToString(frame.GetKey()) : std::string(),
                     isTcp ? packet.seq : 0,
                     packet.payload_len,
                     Simulator::Now() - static_cast<const Held&>(frame).arrived});
@@ -345,8 +364,7 @@ void
 ColoProxy::Mismatch(const colo_mismatch& mismatch)
 {
     NS_LOG_INFO("mismatch: " << colo_reason_text(mismatch.reason) << ", "
-                             << ColoKeyToString(mismatch.conn->key) << " at "
-                             << mismatch.position);
+                             << ColoKeyToString(mismatch.conn->key) << " at " << mismatch.position);
     m_verdictTrace({ColoVerdict::MISMATCH,
                     COLO_PRIMARY,
                     mismatch.reason,

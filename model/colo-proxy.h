@@ -23,6 +23,9 @@
 namespace ns3
 {
 
+/** Bytes before the packet in the engine's frames. */
+constexpr uint32_t COLO_ETHERNET_LEN = 14;
+
 /**
  * \ingroup colo
  *
@@ -103,7 +106,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
 
   protected:
     /** A frame and how ns-3 knows it. */
-    struct Held : ColoFrame
+    struct Held : ColoBytesFrame
     {
         Held(colo_side side,
              Ptr<const Packet> packet,
@@ -111,8 +114,8 @@ class ColoProxy : public Object, protected ColoEngineRoom
              const Address& source,
              const Address& destination);
 
-        /** \return the packet as it leaves: the original, or with the headers edited. */
-        Ptr<Packet> GetPacketOut(const std::vector<uint8_t>& bytes) const;
+        /** \return the packet as it leaves: the original, or with what \p bytes has changed. */
+        Ptr<Packet> GetPacketOut(const uint8_t* bytes, uint32_t size) const;
 
         Ptr<const Packet> original;
         uint16_t protocol;
@@ -140,6 +143,11 @@ class ColoProxy : public Object, protected ColoEngineRoom
     ColoEngine& GetEngine();
     /** Ask for a poll when the core's next deadline comes; after every use of the engine. */
     void ArmDeadline();
+    void SendOnSecDev(enum colo_shim_kind kind,
+                      Ptr<const Packet> packet,
+                      uint16_t protocol,
+                      const Address& source,
+                      const Address& destination);
     void SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet);
     void Trace(ColoVerdict::Event event, const ColoFrame& frame);
 

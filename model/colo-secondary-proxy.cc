@@ -110,7 +110,7 @@ ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
 {
     Trace(ColoVerdict::RELEASE, *frame);
     const Held& held = static_cast<const Held&>(*frame);
-    Ptr<Packet> packet = held.GetPacketOut(held.GetBytes());
+    Ptr<Packet> packet = held.GetPacketOut(held.GetBytes(), held.GetSize());
     if (held.GetSide() == COLO_SECONDARY)
     {
         SendOnSecDev(COLO_SHIM_FRAME, held, packet);
@@ -131,9 +131,15 @@ ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
 }
 
 void
-ColoSecondaryProxy::Resend(const ColoFrame&)
+ColoSecondaryProxy::Emit(const ColoFrame&, std::vector<uint8_t>)
 {
     NS_FATAL_ERROR("the sequence fix keeps no packets to send again");
+}
+
+void
+ColoSecondaryProxy::Remirror(std::vector<uint8_t>)
+{
+    NS_FATAL_ERROR("the sequence fix has no client to speak for");
 }
 
 void

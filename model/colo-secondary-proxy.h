@@ -38,7 +38,8 @@ class ColoSecondaryProxy : public ColoProxy
     colo_side GetSecDevSide(const colo_shim& shim) const override;
 
     void Release(std::unique_ptr<ColoFrame> frame) override;
-    void Resend(const ColoFrame& frame) override;
+    void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
+    void Remirror(std::vector<uint8_t> bytes) override;
 
   private:
     /** A frame for the guest, after its lag. */

@@ -13,11 +13,18 @@ namespace colo_test
 namespace
 {
 
+const size_t LINK = 12;
 const size_t ETHERNET = 14;
+const uint8_t ICMP = 1;
 const uint8_t TCP = 6;
+const uint8_t UDP = 17;
+const uint8_t ICMPV6 = 58;
+const uint8_t SCTP = 132;
+const uint16_t GUEST_PORT = 80;
 
 struct Line
 {
+    uint8_t protocol = TCP;
     uint8_t flags = 0;
     uint32_t seq = 0;
     uint32_t length = 0;
@@ -27,9 +34,16 @@ struct Line
                                             {"id", 0},
                                             {"ttl", 64},
                                             {"tos", 0},
-                                            {"urg", 0}};
+                                            {"urg", 0},
+                                            {"len", 0},
+                                            {"type", 0},
+                                            {"code", 0},
+                                            {"ident", 0},
+                                            {"nr", 0},
+                                            {"mtu", 0}};
     std::string options;
     std::string data;
+    Bytes quote;
     int fill = -1;
 };
 
@@ -75,10 +89,39 @@ TakeQuoted(std::string& line, const std::string& before, char after)
     return inside;
 }
 
+uint8_t
+ProtocolOf(const std::string& word, int family)
+{
+    const std::map<std::string, uint8_t> names{{"icmp", family == 6 ? ICMPV6 : ICMP},
+                                               {"igmp", 2},
+                                               {"udp", UDP},
+                                               {"gre", 47},
+                                               {"sctp", SCTP}};
+    auto found = names.find(word);
+    return found == names.end() ? TCP : found->second;
+}
+
+// An ICMP error quotes the IP header and the first eight bytes behind it (RFC 792).
+Bytes
+Quoted(const std::string& line, const Numbering& numbering)
+{
+    Numbering sender = numbering;
+    std::swap(sender.seq, sender.ack);
+    sender.inbound = !numbering.inbound;
+    Bytes frame = BuildFrame(line, sender);
+    size_t header = numbering.family == 6 ? 40 : 20;
+    return Bytes(frame.begin() + ETHERNET, frame.begin() + long(ETHERNET + header + 8));
+}
+
 Line
-ParseLine(std::string text)
+ParseLine(std::string text, const Numbering& numbering)
 {
     Line line;
+    std::string quote = TakeQuoted(text, "quote [", ']');
+    if (!quote.empty())
+    {
+        line.quote = Quoted(quote, numbering);
+    }
     line.options = TakeQuoted(text, "<", '>');
     line.data = TakeQuoted(text, "data \"", '"');
     std::string fill = TakeQuoted(text, "fill '", '\'');
@@ -88,22 +131,31 @@ ParseLine(std::string text)
     }
 
     std::istringstream words(text);
-    std::string flags;
-    char colon = 0;
-    char bracket = 0;
-    uint32_t end = 0;
-    words >> flags >> line.seq >> colon >> end >> bracket >> line.length >> bracket;
-    if (!words || colon != ':' || bracket != ')' || line.seq + line.length != end)
+    std::string first;
+    words >> first;
+    line.protocol = ProtocolOf(first, numbering.family);
+    if (line.protocol == TCP)
     {
-        Refuse(text);
+        char colon = 0;
+        char bracket = 0;
+        uint32_t end = 0;
+        words >> line.seq >> colon >> end >> bracket >> line.length >> bracket;
+        if (!words || colon != ':' || bracket != ')' || line.seq + line.length != end)
+        {
+            Refuse(text);
+        }
+        line.flags = ParseFlags(first);
     }
-    line.flags = ParseFlags(flags);
     for (std::string word; words >> word;)
     {
         if (!line.numbers.count(word) || !(words >> line.numbers[word]))
         {
             Refuse(text);
         }
+    }
+    if (line.protocol != TCP)
+    {
+        line.length = line.data.empty() ? line.numbers["len"] : uint32_t(line.data.size());
     }
     if (!line.data.empty() && line.data.size() != line.length)
     {
@@ -156,6 +208,21 @@ PutOption(Bytes& bytes, std::istringstream& words, const Numbering& numbering)
         bytes.insert(bytes.end(), {19, 18});
         bytes.insert(bytes.end(), 16, 0xab);
     }
+    else if (name == "ao")
+    {
+        bytes.insert(bytes.end(), {29, 4, 1, 1});
+    }
+    else if (name == "mpcapable" && words >> value)
+    {
+        // As in a SYN-ACK, with the sender's key (RFC 8684, 3.1).
+        bytes.insert(bytes.end(), {30, 12, 0x01, 0x81});
+        Put32(bytes, value);
+        Put32(bytes, ~value);
+    }
+    else if (name == "mpjoin")
+    {
+        bytes.insert(bytes.end(), {30, 12, 0x10, 1, 0, 0, 0, 1, 0, 0, 0, 2});
+    }
     else if (name == "ts" && words >> value >> second)
     {
         bytes.insert(bytes.end(), {8, 10});
@@ -196,14 +263,19 @@ BuildOptions(const std::string& text, const Numbering& numbering)
     return bytes;
 }
 
+void
+PutPorts(Bytes& bytes, const Numbering& numbering)
+{
+    Put16(bytes, numbering.inbound ? numbering.port : GUEST_PORT);
+    Put16(bytes, numbering.inbound ? GUEST_PORT : numbering.port);
+}
+
 Bytes
 BuildTcp(const Line& line, const Numbering& numbering)
 {
-    const uint16_t guest = 80;
     Bytes options = BuildOptions(line.options, numbering);
     Bytes bytes;
-    Put16(bytes, numbering.inbound ? numbering.port : guest);
-    Put16(bytes, numbering.inbound ? guest : numbering.port);
+    PutPorts(bytes, numbering);
     Put32(bytes, numbering.seq + line.seq);
     Put32(bytes, line.flags & 0x10 ? numbering.ack + line.numbers.at("ack") : 0);
     bytes.push_back(uint8_t((20 + options.size()) / 4 << 4));
@@ -212,13 +284,50 @@ BuildTcp(const Line& line, const Numbering& numbering)
     Put16(bytes, 0);
     Put16(bytes, line.numbers.at("urg"));
     bytes.insert(bytes.end(), options.begin(), options.end());
+    return bytes;
+}
+
+// What is above IP, without the payload and with a checksum of zero.
+Bytes
+BuildHeader(const Line& line, const Numbering& numbering)
+{
+    Bytes bytes;
+    auto number = [&line](const char* name) { return line.numbers.at(name); };
+    switch (line.protocol)
+    {
+    case TCP:
+        return BuildTcp(line, numbering);
+    case UDP:
+        PutPorts(bytes, numbering);
+        Put16(bytes, 8 + line.length);
+        Put16(bytes, 0);
+        break;
+    case SCTP:
+        PutPorts(bytes, numbering);
+        Put32(bytes, 0); // verification tag
+        Put32(bytes, 0);
+        break;
+    case ICMP:
+    case ICMPV6:
+        bytes.push_back(uint8_t(number("type")));
+        bytes.push_back(uint8_t(number("code")));
+        Put16(bytes, 0);
+        Put32(bytes, number("ident") << 16 | number("nr") | number("mtu"));
+        break;
+    }
+    return bytes;
+}
+
+void
+PutPayload(Bytes& bytes, const Line& line)
+{
+    bytes.insert(bytes.end(), line.quote.begin(), line.quote.end());
     for (uint32_t i = 0; i < line.length; i++)
     {
         uint8_t byte = StreamByte(line.seq + i);
         byte = line.fill >= 0 ? uint8_t(line.fill) : byte;
         bytes.push_back(line.data.empty() ? byte : uint8_t(line.data[i]));
     }
-    return bytes;
 }
 
 uint32_t
@@ -263,7 +372,7 @@ PutIp(Bytes& bytes, const Line& line, const Numbering& numbering, size_t length)
     {
         Put32(bytes, 6U << 28 | line.numbers.at("tos") << 20);
         Put16(bytes, uint32_t(length));
-        bytes.push_back(TCP);
+        bytes.push_back(line.protocol);
         bytes.push_back(uint8_t(line.numbers.at("ttl")));
     }
     else
@@ -274,7 +383,7 @@ PutIp(Bytes& bytes, const Line& line, const Numbering& numbering, size_t length)
         Put16(bytes, line.numbers.at("id"));
         Put16(bytes, 0x4000);
         bytes.push_back(uint8_t(line.numbers.at("ttl")));
-        bytes.push_back(TCP);
+        bytes.push_back(line.protocol);
         Put16(bytes, 0);
     }
     PutAddress(bytes, !numbering.inbound, numbering.family);
@@ -289,29 +398,44 @@ PutIp(Bytes& bytes, const Line& line, const Numbering& numbering, size_t length)
 
 struct Layout
 {
-    size_t tcp;
+    size_t l4;
     size_t length;
+    size_t field; // of the checksum; 0 if the protocol has none
     uint32_t pseudo;
 };
 
+// As far as the headers go that this file builds.
 Layout
-FindTcp(const Bytes& frame)
+FindL4(const Bytes& frame)
 {
-    Layout layout;
-    if (frame[ETHERNET] >> 4 == 6)
+    const std::map<uint8_t, size_t> fields{{ICMP, 2}, {TCP, 16}, {UDP, 6}, {ICMPV6, 2}};
+    size_t ip = ETHERNET;
+    while (frame[ip - 2] == 0x81 || frame[ip - 2] == 0x88)
     {
-        layout.tcp = ETHERNET + 40;
-        layout.length = frame[ETHERNET + 4] << 8 | frame[ETHERNET + 5];
-        layout.pseudo = Sum(&frame[ETHERNET + 8], 32);
+        ip += 4;
     }
-    else
+    Layout layout{};
+    bool v6 = frame[ip] >> 4 == 6;
+    uint8_t protocol = frame[ip + (v6 ? 6 : 9)];
+    size_t end = ip + (v6 ? 40 + (frame[ip + 4] << 8 | frame[ip + 5])
+                          : size_t(frame[ip + 2] << 8 | frame[ip + 3]));
+    layout.l4 = ip + (v6 ? 40 : size_t(frame[ip] & 15) * 4);
+    const std::string extensions = {0, 43, 44, 51, 60};
+    while (v6 && extensions.find(char(protocol)) != std::string::npos)
     {
-        size_t header = size_t(frame[ETHERNET] & 15) * 4;
-        layout.tcp = ETHERNET + header;
-        layout.length = (frame[ETHERNET + 2] << 8 | frame[ETHERNET + 3]) - header;
-        layout.pseudo = Sum(&frame[ETHERNET + 12], 8);
+        size_t units = frame[layout.l4 + 1];
+        size_t length = protocol == 51 ? (units + 2) * 4 : (units + 1) * 8;
+        protocol = frame[layout.l4];
+        layout.l4 += length;
     }
-    layout.pseudo += uint32_t(TCP + layout.length);
+    layout.length = end - layout.l4;
+    auto field = fields.find(protocol);
+    layout.field = field == fields.end() ? 0 : field->second;
+    if (protocol != ICMP)
+    {
+        layout.pseudo = Sum(&frame[ip + (v6 ? 8 : 12)], v6 ? 32 : 8);
+        layout.pseudo += uint32_t(protocol + layout.length);
+    }
     return layout;
 }
 
@@ -326,34 +450,61 @@ StreamByte(uint32_t position)
 Bytes
 BuildFrame(const std::string& text, const Numbering& numbering)
 {
-    Line line = ParseLine(text);
-    Bytes tcp = BuildTcp(line, numbering);
+    Line line = ParseLine(text, numbering);
+    Bytes l4 = BuildHeader(line, numbering);
+    PutPayload(l4, line);
     Bytes frame{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
     Put16(frame, numbering.family == 6 ? 0x86dd : 0x0800);
-    PutIp(frame, line, numbering, tcp.size());
-    frame.insert(frame.end(), tcp.begin(), tcp.end());
+    PutIp(frame, line, numbering, l4.size());
+    frame.insert(frame.end(), l4.begin(), l4.end());
     // Not zero, so that padding taken for payload shows.
     frame.insert(frame.end(), line.numbers.at("pad"), 0xee);
     SetChecksum(frame);
     return frame;
 }
 
+Bytes
+Tagged(Bytes frame, uint16_t tag, uint16_t ethertype)
+{
+    Bytes bytes;
+    Put16(bytes, ethertype);
+    Put16(bytes, tag);
+    frame.insert(frame.begin() + LINK, bytes.begin(), bytes.end());
+    return frame;
+}
+
+Bytes
+Extended(Bytes frame, uint8_t kind, Bytes extension)
+{
+    extension[0] = frame[ETHERNET + 6];
+    frame[ETHERNET + 6] = kind;
+    size_t length = (frame[ETHERNET + 4] << 8 | frame[ETHERNET + 5]) + extension.size();
+    frame[ETHERNET + 4] = uint8_t(length >> 8);
+    frame[ETHERNET + 5] = uint8_t(length);
+    frame.insert(frame.begin() + ETHERNET + 40, extension.begin(), extension.end());
+    return frame;
+}
+
 bool
 IsChecksumRight(const Bytes& frame)
 {
-    Layout at = FindTcp(frame);
-    return Fold(at.pseudo + Sum(&frame[at.tcp], at.length)) == 0xffff;
+    Layout at = FindL4(frame);
+    return !at.field || Fold(at.pseudo + Sum(&frame[at.l4], at.length)) == 0xffff;
 }
 
 void
 SetChecksum(Bytes& frame)
 {
-    Layout at = FindTcp(frame);
-    frame[at.tcp + 16] = 0;
-    frame[at.tcp + 17] = 0;
-    uint16_t sum = Fold(at.pseudo + Sum(&frame[at.tcp], at.length));
-    frame[at.tcp + 16] = uint8_t(~sum >> 8);
-    frame[at.tcp + 17] = uint8_t(~sum);
+    Layout at = FindL4(frame);
+    if (!at.field)
+    {
+        return;
+    }
+    frame[at.l4 + at.field] = 0;
+    frame[at.l4 + at.field + 1] = 0;
+    uint16_t sum = Fold(at.pseudo + Sum(&frame[at.l4], at.length));
+    frame[at.l4 + at.field] = uint8_t(~sum >> 8);
+    frame[at.l4 + at.field + 1] = uint8_t(~sum);
 }
 
 } // namespace colo_test

@@ -3,6 +3,8 @@
  */
 #include "core-harness.h"
 
+#include "core-text.h"
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstring>
@@ -21,6 +23,10 @@ ReadRest(const colo_packet* core, uint32_t offset, uint32_t* length)
     auto packet = reinterpret_cast<const Packet*>(core);
     BOOST_REQUIRE(offset >= core->head_len);
     BOOST_REQUIRE(offset < core->frame_len);
+    if (!packet->pieceLength)
+    {
+        return nullptr;
+    }
     auto left = std::min<size_t>(packet->pieceLength, core->frame_len - offset);
     *length = uint32_t(left);
     return packet->rest.get() + (offset - core->head_len);
@@ -34,28 +40,10 @@ Copy(const uint8_t* bytes, size_t length)
     return copy;
 }
 
-std::string
-Range(const colo_packet& packet, uint32_t base)
+bool
+IsBare(const colo_packet& packet)
 {
-    std::string text;
-    text += packet.tcp_flags & COLO_TCP_SYN ? "S " : "";
-    text += packet.tcp_flags & COLO_TCP_FIN ? "F " : "";
-    text += packet.tcp_flags & COLO_TCP_RST ? "R " : "";
-    uint32_t seq = packet.seq - base;
-    return text + std::to_string(int32_t(seq)) + ":" +
-           std::to_string(int32_t(seq + packet.payload_len));
-}
-
-std::string
-AckText(const colo_packet& packet, uint32_t base)
-{
-    return " ack " + std::to_string(int32_t(packet.ack - base));
-}
-
-std::string
-WindowText(const colo_packet& packet)
-{
-    return " win " + std::to_string(packet.window);
+    return !colo_packet_units(&packet) && !(packet.tcp_flags & COLO_TCP_RST);
 }
 
 } // namespace
@@ -68,7 +56,6 @@ Packet::Packet(const Bytes& bytes, size_t headLength)
     core.head = head.get();
     core.head_len = uint32_t(headLength);
     core.frame_len = uint32_t(bytes.size());
-    core.chunk = headLength < bytes.size() ? ReadRest : nullptr;
 }
 
 Bytes
@@ -83,6 +70,7 @@ Core::Core(colo_role role)
 {
     colo_config config;
     colo_config_default(&config);
+    config.chunk = ReadRest;
     colo_node_init(&m_node, 7, role, &config, m_now);
 }
 
@@ -133,16 +121,7 @@ Core::Reason() const
 std::string
 Core::Actions()
 {
-    const std::vector<std::string> names =
-        {"pause", "request", "reply", "state", "received", "load", "loaded", "resume"};
-    std::string text;
-    for (size_t i = 0; i < names.size(); i++)
-    {
-        if (m_actions & 1U << i)
-        {
-            text += (text.empty() ? "" : " ") + names[i];
-        }
-    }
+    std::string text = ActionsText(m_actions);
     m_actions = 0;
     return text;
 }
@@ -177,9 +156,9 @@ Core::Event(enum colo_node_event event, uint32_t epoch)
 void
 Core::Checkpoint()
 {
-    uint32_t next = m_node.epoch + 1;
     if (m_node.role == COLO_ROLE_SECONDARY)
     {
+        uint32_t next = m_node.attempt + 1;
         BOOST_REQUIRE(Event(COLO_EVENT_REQUEST, next));
         BOOST_REQUIRE(Event(COLO_EVENT_PAUSED));
         BOOST_REQUIRE(Event(COLO_EVENT_STATE, next));
@@ -191,9 +170,9 @@ Core::Checkpoint()
         BOOST_REQUIRE(Event(COLO_EVENT_REQUEST));
     }
     BOOST_REQUIRE(Event(COLO_EVENT_PAUSED));
-    BOOST_REQUIRE(Event(COLO_EVENT_REPLY, next));
-    BOOST_REQUIRE(Event(COLO_EVENT_RECEIVED, next));
-    BOOST_REQUIRE(Event(COLO_EVENT_LOADED, next));
+    BOOST_REQUIRE(Event(COLO_EVENT_REPLY, m_node.attempt));
+    BOOST_REQUIRE(Event(COLO_EVENT_RECEIVED, m_node.attempt));
+    BOOST_REQUIRE(Event(COLO_EVENT_LOADED, m_node.attempt));
 }
 
 Packet&
@@ -222,19 +201,28 @@ Core::Send(const colo_packet* core)
 {
     auto packet = reinterpret_cast<const Packet*>(core);
     Bytes frame = packet->Frame();
-    colo_edit_apply(core, frame.data(), COLO_CHECKSUM_FULL);
-    BOOST_TEST(IsChecksumRight(frame));
+    if (core->kind == COLO_KIND_TCP || core->edit.mask)
+    {
+        colo_edit_apply(core, frame.data(), COLO_CHECKSUM_FULL);
+        BOOST_TEST(IsChecksumRight(frame));
+    }
 
     Packet edited(frame, SIZE_MAX);
     colo_key key;
-    BOOST_REQUIRE(colo_packet_parse(&edited.core, colo_side(core->side), &key) == COLO_KIND_TCP);
+    BOOST_REQUIRE(colo_packet_parse(&edited.core, colo_side(core->side), &key) == core->kind);
+    if (core->kind != COLO_KIND_TCP)
+    {
+        m_sent.push_back(Sent{std::move(frame), edited.core, colo_reason(core->reason), 0});
+        return m_sent.back();
+    }
     const colo_edit& edit = core->edit;
     BOOST_TEST(edited.core.seq == (edit.mask & COLO_EDIT_SEQ ? edit.seq : packet->core.seq));
     BOOST_TEST(edited.core.ack == (edit.mask & COLO_EDIT_ACK ? edit.ack : core->ack));
     BOOST_TEST(edited.core.window == (edit.mask & COLO_EDIT_WINDOW ? edit.window : core->window));
+    uint32_t tsecr = edited.core.ts_offset ? colo_packet_tsecr(&edited.core) : 0;
     colo_packet parsed = edited.core;
     parsed.head = nullptr;
-    m_sent.push_back(Sent{std::move(frame), parsed, colo_reason(core->reason)});
+    m_sent.push_back(Sent{std::move(frame), parsed, colo_reason(core->reason), tsecr});
     return m_sent.back();
 }
 
@@ -246,35 +234,50 @@ Core::Absorb(colo_out& out)
         Packet* packet = TakeOut(core);
         BOOST_TEST(list_empty(&core->held));
         Sent sent = Send(&packet->core);
-        Append(m_released, Describe(packet->core, sent.parsed));
+        Append(m_released, Describe(packet->core, sent));
+    }
+    if (out.part.packet)
+    {
+        const colo_part& part = out.part;
+        BOOST_TEST(part.from < part.to);
+        BOOST_TEST(part.to == part.packet->left);
+        BOOST_TEST(part.to < part.packet->payload_len);
+        BOOST_TEST(part.from % part.packet->gso_size == 0U);
+        BOOST_TEST(part.to % part.packet->gso_size == 0U);
+        Sent sent = Send(part.packet);
+        std::string text = std::to_string(part.from) + ":" + std::to_string(part.to);
+        Append(m_released, "part " + text + Edits(*part.packet, sent));
     }
     if (out.resend)
     {
         Sent sent = Send(out.resend);
-        Append(m_resent, Describe(*out.resend, sent.parsed));
+        Append(m_resent, Describe(*out.resend, sent));
+    }
+    if (out.remirror.packet)
+    {
+        Bytes frame(COLO_REMIRROR_MAX);
+        frame.resize(colo_remirror_build(&out.remirror, frame.data()));
+        m_remirrored.push_back(frame);
     }
     while (colo_packet* core = colo_queue_pop(&out.drop))
     {
-        Packet* packet = TakeOut(core);
+        TakeOut(core);
         BOOST_TEST(list_empty(&core->held));
-        Append(m_dropped, Describe(packet->core, packet->core));
+        uint32_t tsecr = core->ts_offset ? colo_packet_tsecr(core) : 0;
+        Append(m_dropped, Describe(*core, Sent{{}, *core, COLO_REASON_NONE, tsecr}));
     }
     if (out.mismatch.reason != COLO_REASON_NONE && m_mismatch.empty())
     {
-        const colo_mismatch& mismatch = out.mismatch;
-        m_mismatch = colo_reason_name(mismatch.reason);
-        m_mismatch += " at " + std::to_string(int32_t(mismatch.position - m_primaryIsn));
-        if (mismatch.primary_len || mismatch.secondary_len)
-        {
-            auto text = [](const uint8_t* bytes, uint8_t length) {
-                return "'" + std::string(bytes, bytes + length) + "'";
-            };
-            m_mismatch += ": " + text(mismatch.primary, mismatch.primary_len) + " not " +
-                          text(mismatch.secondary, mismatch.secondary_len);
-        }
+        m_mismatch = MismatchText(out.mismatch, m_primaryIsn);
     }
     m_actions |= out.actions;
     Check();
+}
+
+std::string
+Core::Edits(const colo_packet& /* packet */, const Sent& /* sent */) const
+{
+    return "";
 }
 
 void
@@ -318,13 +321,31 @@ FlowCore::FlowCore()
 colo_flow&
 FlowCore::Flow()
 {
-    auto& flow = m_flows[m_port];
+    Packet packet(BuildFrame(". 0:0(0)", {0, 0, false, m_family, m_port}), SIZE_MAX);
+    colo_packet_parse(&packet.core, COLO_PRIMARY, &packet.key);
+    return FlowOf(packet.key);
+}
+
+colo_flow&
+FlowCore::FlowOf(const colo_key& key)
+{
+    auto& flow = m_flows[Bytes(key.guest, key.guest + sizeof(key))];
     if (!flow)
     {
-        Packet packet(BuildFrame(". 0:0(0)", {0, 0, false, m_family, m_port}), SIZE_MAX);
-        colo_packet_parse(&packet.core, COLO_PRIMARY, &packet.key);
         flow = std::make_unique<colo_flow>();
-        colo_flow_init(flow.get(), &m_node, &packet.key, m_now);
+        colo_flow_init(flow.get(), &m_node, &key, m_now);
+    }
+    return *flow;
+}
+
+colo_datagrams&
+FlowCore::DatagramsOf(const colo_key& key)
+{
+    auto& flow = m_datagrams[Bytes(key.guest, key.guest + sizeof(key))];
+    if (!flow)
+    {
+        flow = std::make_unique<colo_datagrams>();
+        colo_datagrams_init(flow.get(), &m_node, &key, m_now);
     }
     return *flow;
 }
@@ -332,7 +353,6 @@ FlowCore::Flow()
 void
 FlowCore::Input(colo_side side, const Bytes& frame)
 {
-    colo_flow& flow = Flow();
     std::unique_ptr<Packet> inbound;
     Packet* packet = nullptr;
     if (side == COLO_INBOUND)
@@ -344,11 +364,23 @@ FlowCore::Input(colo_side side, const Bytes& frame)
     {
         packet = &Keep(frame);
     }
-    BOOST_REQUIRE(colo_packet_parse(&packet->core, side, &packet->key) == COLO_KIND_TCP);
-    BOOST_REQUIRE(!memcmp(&packet->key, &flow.conn.key, sizeof(packet->key)));
+    packet->core.gso_size = m_gsoSize;
+    colo_packet_parse(&packet->core, side, &packet->key);
     colo_out out;
     colo_out_init(&out);
-    colo_flow_input(&flow, &packet->core, m_now, &out);
+    switch (colo_node_class(&m_node, &packet->core))
+    {
+    case COLO_CLASS_STREAM:
+        colo_flow_input(&FlowOf(packet->key), &packet->core, m_now, &out);
+        break;
+    case COLO_CLASS_DATAGRAM:
+        BOOST_REQUIRE(side != COLO_INBOUND);
+        colo_datagrams_input(&DatagramsOf(packet->key), &packet->core, m_now, &out);
+        break;
+    case COLO_CLASS_UNCOMPARED:
+        colo_node_uncompared(&m_node, &packet->core, m_now, &out);
+        break;
+    }
     Absorb(out);
 }
 
@@ -378,38 +410,49 @@ FlowCore::Collect()
     int collected = 0;
     while (colo_conn* conn = colo_node_collect(&m_node, m_now))
     {
-        auto has = [conn](const auto& flow) { return &flow.second->conn == conn; };
-        auto found = std::find_if(m_flows.begin(), m_flows.end(), has);
-        BOOST_REQUIRE(found != m_flows.end());
-        m_flows.erase(found);
+        Bytes key(conn->key.guest, conn->key.guest + sizeof(conn->key));
+        size_t erased =
+            conn->type == COLO_CONN_STREAM ? m_flows.erase(key) : m_datagrams.erase(key);
+        BOOST_REQUIRE(erased == 1U);
         collected++;
     }
     return collected;
 }
 
 std::string
-FlowCore::Describe(const colo_packet& packet, const colo_packet& edited) const
+FlowCore::Describe(const colo_packet& packet, const Sent& sent) const
 {
-    bool bare = !colo_packet_units(&packet) && !(packet.tcp_flags & COLO_TCP_RST);
-    std::string text;
-    if (bare)
+    const colo_packet& edited = sent.parsed;
+    if (packet.kind != COLO_KIND_TCP)
     {
-        text = AckText(edited, m_clientIsn).substr(1) + WindowText(edited);
+        return DatagramText(packet, reinterpret_cast<const Packet&>(packet).Frame());
     }
-    else
+    if (IsBare(packet))
     {
-        text = Range(packet, m_primaryIsn);
+        return AckText(edited, m_clientIsn).substr(1) + WindowText(edited) + Edits(packet, sent);
     }
+    std::string rest;
+    if (packet.left)
+    {
+        rest = " from " + std::to_string(packet.left);
+    }
+    return RangeText(packet, m_primaryIsn) + rest + Edits(packet, sent);
+}
+
+std::string
+FlowCore::Edits(const colo_packet& packet, const Sent& sent) const
+{
+    const colo_packet& edited = sent.parsed;
     std::string edits;
     if (edited.seq != packet.seq)
     {
         edits += " seq " + std::to_string(int32_t(edited.seq - m_primaryIsn));
     }
-    if (edited.ack != packet.ack && !bare)
+    if (edited.ack != packet.ack && !IsBare(packet))
     {
         edits += AckText(edited, m_clientIsn);
     }
-    if (edited.window != packet.window && !bare)
+    if (edited.window != packet.window && !IsBare(packet))
     {
         edits += WindowText(edited);
     }
@@ -417,7 +460,7 @@ FlowCore::Describe(const colo_packet& packet, const colo_packet& edited) const
     {
         edits += " ts " + std::to_string(edited.tsval);
     }
-    return text + (edits.empty() ? "" : " ->" + edits);
+    return edits.empty() ? "" : " ->" + edits;
 }
 
 EstablishedFlow::EstablishedFlow(uint32_t primaryIsn, uint32_t clientIsn)
@@ -439,117 +482,6 @@ EstablishedFlow::Open(const std::string& client,
     Client(". 1:1(0) ack 1");
     Released();
     Dropped();
-}
-
-FixCore::FixCore()
-    : Core(COLO_ROLE_SECONDARY)
-{
-    m_secondaryIsn = 2000000;
-}
-
-bool
-FixCore::HasFix() const
-{
-    return m_fixes.count(m_port);
-}
-
-colo_seqfix&
-FixCore::Fix()
-{
-    auto& fix = m_fixes[m_port];
-    if (!fix)
-    {
-        Packet packet(BuildFrame(". 0:0(0)", {0, 0, false, m_family, m_port}), SIZE_MAX);
-        colo_packet_parse(&packet.core, COLO_SECONDARY, &packet.key);
-        fix = std::make_unique<colo_seqfix>();
-        colo_seqfix_init(fix.get(), &m_node, &packet.key, m_now);
-    }
-    return *fix;
-}
-
-void
-FixCore::Input(colo_side side, const Bytes& frame)
-{
-    Packet& packet = Keep(frame);
-    BOOST_REQUIRE(colo_packet_parse(&packet.core, side, &packet.key) == COLO_KIND_TCP);
-    colo_out out;
-    colo_out_init(&out);
-    if (HasFix() || colo_seqfix_wanted(&m_node, &packet.core))
-    {
-        BOOST_REQUIRE(!memcmp(&packet.key, &Fix().conn.key, sizeof(packet.key)));
-        colo_seqfix_input(&Fix(), &packet.core, m_now, &out);
-    }
-    else
-    {
-        // As the room does: what no entry wants goes its way.
-        packet.core.reason = COLO_RELEASE_UNFIXED;
-        colo_queue_push(&out.release, &packet.core);
-    }
-    Absorb(out);
-}
-
-void
-FixCore::Secondary(const std::string& line)
-{
-    Input(COLO_SECONDARY, BuildFrame(line, {m_secondaryIsn, m_clientIsn, false, m_family, m_port}));
-}
-
-void
-FixCore::Client(const std::string& line)
-{
-    Input(COLO_INBOUND, BuildFrame(line, {m_clientIsn, m_primaryIsn, true, m_family, m_port}));
-}
-
-void
-FixCore::Hint(const std::string& line)
-{
-    Packet packet(BuildFrame(line, {m_primaryIsn, m_clientIsn, false, m_family, m_port}), SIZE_MAX);
-    BOOST_REQUIRE(colo_packet_parse(&packet.core, COLO_PRIMARY, &packet.key) == COLO_KIND_TCP);
-    colo_out out;
-    colo_out_init(&out);
-    colo_seqfix_hint(&Fix(), &packet.core, m_now, &out);
-    Absorb(out);
-}
-
-void
-FixCore::FailOver()
-{
-    colo_out out;
-    colo_out_init(&out);
-    colo_node_fail_over(&m_node, m_now, &out);
-    Absorb(out);
-}
-
-int
-FixCore::Collect()
-{
-    int collected = 0;
-    while (colo_conn* conn = colo_node_collect(&m_node, m_now))
-    {
-        auto has = [conn](const auto& fix) { return &fix.second->conn == conn; };
-        auto found = std::find_if(m_fixes.begin(), m_fixes.end(), has);
-        BOOST_REQUIRE(found != m_fixes.end());
-        m_fixes.erase(found);
-        collected++;
-    }
-    return collected;
-}
-
-std::string
-FixCore::Describe(const colo_packet& packet, const colo_packet& edited) const
-{
-    bool in = packet.side == COLO_INBOUND;
-    std::string text = in ? "in " : "out ";
-    text += Range(edited, in ? m_clientIsn : m_primaryIsn);
-    if (packet.tcp_flags & COLO_TCP_ACK)
-    {
-        text += AckText(edited, in ? m_secondaryIsn : m_clientIsn);
-    }
-    if (packet.options & COLO_OPT_TIMESTAMPS)
-    {
-        text += " ts " + std::to_string(edited.tsval) + " " + std::to_string(edited.tsecr);
-    }
-    return text;
 }
 
 } // namespace colo_test

@@ -6,7 +6,9 @@
 #ifndef CORE_HARNESS_H
 #define CORE_HARNESS_H
 
+#include "colo_datagram.h"
 #include "colo_flow.h"
+#include "colo_remirror.h"
 #include "colo_seqfix.h"
 #include "core-frame.h"
 
@@ -29,7 +31,8 @@ struct Packet
     colo_key key{};
     std::unique_ptr<uint8_t[]> head;
     std::unique_ptr<uint8_t[]> rest;
-    size_t pieceLength = 7; //!< the chunk callback's, prime so that it never divides evenly
+    size_t pieceLength =
+        7; //!< of the chunk callback, prime so that it never divides evenly; 0 fails
     bool isOut = false;
 };
 
@@ -39,13 +42,16 @@ struct Sent
     Bytes frame;
     colo_packet parsed;
     colo_reason reason;
+    uint32_t tsecr; //!< 0 without time stamps
 };
 
 /**
  * One node with its flows or fix entries.
  *
  * What came out is told as text, once: "1:101" is data, "S 0:0" a SYN, "F 101:101" a FIN,
- * "R 101:101" a RST, "ack 5 win 9" a packet without data. "->" begins what was edited.
+ * "R 101:101" a RST, "ack 5 win 9" a packet without data. "->" begins what was edited. Of a packet
+ * of several segments "part 0:2000" are payload bytes that leave before the rest, which is
+ * "1:3001 from 2000". What is no segment is told by its payload, "'abc'".
  */
 class Core
 {
@@ -76,7 +82,9 @@ class Core
     uint16_t m_port = 40000;        //!< chooses the flow
     size_t m_headLength = SIZE_MAX; //!< bytes of a frame that lie in the packet's head, if less
     colo_node m_node;
+    uint16_t m_gsoSize = 0;   //!< of the frames to come
     std::vector<Sent> m_sent; //!< every frame let go, resent ones included
+    std::vector<Bytes> m_remirrored;
 
   protected:
     explicit Core(colo_role role);
@@ -84,7 +92,9 @@ class Core
     Packet& Keep(const Bytes& frame);
     void Absorb(colo_out& out);
     void Check();
-    virtual std::string Describe(const colo_packet& packet, const colo_packet& edited) const = 0;
+    virtual std::string Describe(const colo_packet& packet, const Sent& sent) const = 0;
+    /** What the edits changed: " -> ack 5 win 9", or "". */
+    virtual std::string Edits(const colo_packet& packet, const Sent& sent) const;
 
     std::vector<std::unique_ptr<Packet>> m_held; //!< in the core
     std::vector<std::unique_ptr<Packet>> m_done; //!< came out of it
@@ -121,10 +131,15 @@ class FlowCore : public Core
     int Collect();
 
   protected:
-    std::string Describe(const colo_packet& packet, const colo_packet& edited) const override;
+    std::string Describe(const colo_packet& packet, const Sent& sent) const override;
+    std::string Edits(const colo_packet& packet, const Sent& sent) const override;
 
   private:
-    std::map<uint16_t, std::unique_ptr<colo_flow>> m_flows;
+    colo_flow& FlowOf(const colo_key& key);
+    colo_datagrams& DatagramsOf(const colo_key& key);
+
+    std::map<Bytes, std::unique_ptr<colo_flow>> m_flows;
+    std::map<Bytes, std::unique_ptr<colo_datagrams>> m_datagrams;
 };
 
 /** A connection that the client opened, without options; each side has acknowledged 1. */
@@ -155,7 +170,7 @@ class FixCore : public Core
     bool HasFix() const;
 
   protected:
-    std::string Describe(const colo_packet& packet, const colo_packet& edited) const override;
+    std::string Describe(const colo_packet& packet, const Sent& sent) const override;
 
   private:
     void Input(colo_side side, const Bytes& frame);

@@ -124,7 +124,6 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_primary, PrimaryNode)
     BOOST_TEST(!Event(COLO_EVENT_LOADED, 1));
     BOOST_TEST(m_node.state == COLO_NODE_TRANSFER);
     BOOST_TEST(Event(COLO_EVENT_RECEIVED, 1));
-    BOOST_TEST(!Event(COLO_EVENT_ABORT));
     BOOST_TEST(!Event(COLO_EVENT_LOADED, 0));
     BOOST_TEST(m_node.state == COLO_NODE_COMMITTED);
     BOOST_TEST(Actions() == "");
@@ -137,8 +136,8 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_secondary, FixCore)
         BOOST_TEST(!Event(event, 1));
     }
     BOOST_TEST(!Event(COLO_EVENT_REQUEST, 0));
-    BOOST_TEST(!Event(COLO_EVENT_REQUEST, 2));
     BOOST_TEST(Event(COLO_EVENT_REQUEST, 1));
+    BOOST_TEST(!Event(COLO_EVENT_REQUEST, 1));
     BOOST_TEST(!Event(COLO_EVENT_STATE, 1));
     BOOST_TEST(Event(COLO_EVENT_PAUSED));
     BOOST_TEST(!Event(COLO_EVENT_STATE, 2));
@@ -146,10 +145,11 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_strangers_to_the_secondary, FixCore)
     BOOST_TEST(m_node.epoch == 0U);
     Actions();
     BOOST_TEST(Event(COLO_EVENT_ABORT));
-    BOOST_TEST(Actions() == "resume");
+    BOOST_TEST(Actions() == "resume discard");
 }
 
-// A transfer that breaks off is discarded whole: the epoch stays, nothing is released.
+// A transfer that breaks off is discarded whole: the epoch stays, nothing is released. Its
+// cause remains, so another follows.
 BOOST_FIXTURE_TEST_CASE(ckpt_states_aborted, PrimaryNode)
 {
     Diverge();
@@ -160,9 +160,11 @@ BOOST_FIXTURE_TEST_CASE(ckpt_states_aborted, PrimaryNode)
     BOOST_TEST(m_node.epoch == 0U);
     BOOST_TEST(Released() == "");
     Mismatch();
-    Wait(3000);
-    BOOST_TEST(Mismatch() == "timeout-data at 1");
+    Wait(99);
+    BOOST_TEST(Actions() == "");
+    Wait(1);
     BOOST_TEST(Actions() == "pause request");
+    BOOST_TEST(Mismatch() == "");
 }
 
 // One checkpoint heals all; each further cause is only counted (ckpt-coalesce).
@@ -447,6 +449,7 @@ BOOST_FIXTURE_TEST_CASE(case_connection_table_full, PrimaryNode)
         Primary(". 1:1(0) ack 1");
         Secondary(". 1:1(0) ack 1");
     }
+    Wait(1000); // ages are right to within a second
     m_port = 40001;
     Secondary(". 1:1(0) ack 1");
     for (uint16_t port : {40002, 40003, 40001})

@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(parses_options)
     BOOST_TEST(packet.core.mss == 1460);
     BOOST_TEST(packet.core.wscale == 7);
     BOOST_TEST(packet.core.tsval == 70000U);
-    BOOST_TEST(packet.core.tsecr == 5U);
+    BOOST_TEST(colo_packet_tsecr(&packet.core) == 5U);
 }
 
 BOOST_AUTO_TEST_CASE(parses_sack_blocks)
@@ -331,11 +331,11 @@ BOOST_DATA_TEST_CASE(padding_is_no_payload, data::make({4, 6}), family)
 BOOST_AUTO_TEST_CASE(fragments_and_other_protocols_are_no_tcp)
 {
     Bytes frame = BuildFrame(". 1:11(10) ack 1", GUESTS);
-    BOOST_TEST(KindOf(Patched(frame, IP + 6, {0x20, 0})) == COLO_KIND_IP);
-    BOOST_TEST(KindOf(Patched(frame, IP + 6, {0, 5})) == COLO_KIND_IP);
-    BOOST_TEST(KindOf(Patched(frame, IP + 9, {17})) == COLO_KIND_IP);
+    BOOST_TEST(KindOf(Patched(frame, IP + 6, {0x20, 0})) == COLO_KIND_FRAGMENT);
+    BOOST_TEST(KindOf(Patched(frame, IP + 6, {0, 5})) == COLO_KIND_FRAGMENT);
+    BOOST_TEST(KindOf(Patched(frame, IP + 9, {47})) == COLO_KIND_DATAGRAM);
     BOOST_TEST(KindOf(Patched(frame, 12, {0x88, 0xcc})) == COLO_KIND_L2);
-    BOOST_TEST(KindOf(Icmpv6Frame(128)) == COLO_KIND_IP);
+    BOOST_TEST(KindOf(Icmpv6Frame(128)) == COLO_KIND_DATAGRAM);
 }
 
 // IPv4 options move the TCP header.

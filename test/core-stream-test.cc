@@ -105,7 +105,7 @@ BOOST_FIXTURE_TEST_CASE(tcp_bytes_differ_in_pieces, SplitFlow)
 BOOST_FIXTURE_TEST_CASE(tcp_bytes_unreadable_compare_as_different, SplitFlow)
 {
     Primary(". 1:16(15) ack 1");
-    m_held.back()->core.chunk = nullptr;
+    m_held.back()->pieceLength = 0;
     Secondary(". 1:16(15) ack 1");
     BOOST_TEST(Mismatch() == "bytes at 1: '' not '\x1\x2\x3\x4\x5\x6\x7'");
 }

@@ -427,10 +427,70 @@ BOOST_FIXTURE_TEST_CASE(room_may_come_back_from_within, PrimaryHost)
     BOOST_TEST(engine->GetNode().state == COLO_NODE_TRANSFER);
 }
 
+// What is decided while the room is told something must not overtake it (rule order).
+BOOST_FIXTURE_TEST_CASE(what_the_room_causes_leaves_after_what_it_is_told, PrimaryHost)
+{
+    Open();
+    Primary("P. 1:101(100) ack 1");
+    Primary("P. 101:201(100) ack 1");
+    room.onRelease = [&] {
+        room.onRelease = nullptr;
+        Primary("P. 201:301(100) ack 1");
+        Secondary("P. 201:301(100) ack 1");
+    };
+    Secondary("P. 1:201(200) ack 1");
+    const Lines told{"release P matched 1",
+                     "release P matched 101",
+                     "drop S compared 1",
+                     "release P matched 201",
+                     "drop S compared 201"};
+    BOOST_TEST((room.Take() == told));
+}
+
+BOOST_FIXTURE_TEST_CASE(tcp_gso_segments_leave_ahead_of_the_rest, PrimaryHost)
+{
+    Open();
+    gsoSize = 100;
+    Primary("FP. 1:451(450) ack 1");
+    gsoSize = 0;
+    Secondary("P. 1:251(250) ack 1");
+    BOOST_TEST((room.Take() == Lines{"emit P matched 1", "emit P matched 1", "drop S compared 1"}));
+    Secondary("FP. 251:451(200) ack 1");
+    BOOST_TEST((room.Take() == Lines{"release P matched 201", "drop S compared 251"}));
+
+    BOOST_REQUIRE(room.left.size() == 3);
+    const std::vector<std::string> lines{". 1:101(100) ack 1",
+                                         ". 101:201(100) ack 1",
+                                         "FP. 201:451(250) ack 1"};
+    for (std::size_t i = 0; i < lines.size(); i++)
+    {
+        BOOST_TEST(IsChecksumRight(room.left[i]));
+        Bytes expected = Build(COLO_PRIMARY, lines[i]);
+        colo_put16(&expected[14 + 4], colo_get16(&expected[14 + 4]) + i); // identification
+        BOOST_TEST(Bytes(room.left[i].begin() + 26, room.left[i].end()) ==
+                       Bytes(expected.begin() + 26, expected.end()),
+                   boost::test_tools::per_element());
+        BOOST_TEST(colo_get16(&room.left[i][14 + 4]) == colo_get16(&expected[14 + 4]));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(tcp_remirror_says_the_clients_last_ack_again, PrimaryHost)
+{
+    Open();
+    Secondary("S. 0:0(0) ack 1");
+    BOOST_TEST((room.Take() == Lines{"remirror", "drop S secondary-repeat"}));
+    BOOST_REQUIRE(room.remirrored.size() == 1);
+    const Bytes& frame = room.remirrored[0];
+    BOOST_TEST(IsChecksumRight(frame));
+    BOOST_TEST(SeqOf(frame) == CLIENT_ISN + 1);
+    BOOST_TEST(AckOf(frame) == PRIMARY_ISN + 1);
+}
+
 BOOST_AUTO_TEST_CASE(keys_read_guest_first)
 {
     colo_key key{};
     key.family = 4;
+    key.protocol = COLO_PROTOCOL_TCP;
     key.guest[0] = 10;
     key.guest[3] = 2;
     key.peer[0] = 192;

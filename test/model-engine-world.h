@@ -29,12 +29,12 @@ constexpr uint64_t MILLISECOND = 1000000;
 constexpr uint64_t SECOND = 1000 * MILLISECOND;
 
 /** Knows how many of its kind there are, so that a lost one shows without a sanitizer as well. */
-struct CountedFrame : ColoFrame
+struct CountedFrame : ColoBytesFrame
 {
     static inline int alive = 0;
 
-    CountedFrame(colo_side side, Bytes bytes)
-        : ColoFrame(side, std::move(bytes))
+    CountedFrame(colo_side side, Bytes bytes, uint16_t gsoSize = 0)
+        : ColoBytesFrame(side, std::move(bytes), gsoSize)
     {
         alive++;
     }
@@ -45,31 +45,42 @@ struct CountedFrame : ColoFrame
     }
 };
 
+inline Bytes
+BytesOf(const ColoFrame& frame)
+{
+    return Bytes(frame.GetBytes(), frame.GetBytes() + frame.GetSize());
+}
+
 /** Notes what it is told, as a line each. */
 class Recorder : public ColoEngineRoom
 {
   public:
     void Release(std::unique_ptr<ColoFrame> frame) override
     {
-        const colo_packet& packet = frame->GetPacket();
-        Note("release", packet);
-        left.push_back(frame->GetBytes());
+        Note("release", *frame);
+        left.push_back(BytesOf(*frame));
         if (onRelease)
         {
             onRelease();
         }
     }
 
-    void Resend(const ColoFrame& frame) override
+    void Emit(const ColoFrame& frame, Bytes bytes) override
     {
-        Note("resend", frame.GetPacket());
-        left.push_back(frame.GetEditedBytes());
-        BOOST_TEST((frame.GetBytes() != left.back()));
+        Note("emit", frame);
+        left.push_back(std::move(bytes));
+        BOOST_TEST((BytesOf(frame) != left.back()));
+    }
+
+    void Remirror(Bytes bytes) override
+    {
+        lines.push_back("remirror");
+        remirrored.push_back(std::move(bytes));
     }
 
     void Drop(std::unique_ptr<ColoFrame> frame) override
     {
-        Note("drop", frame->GetPacket());
+        Note("drop", *frame);
     }
 
     void Mismatch(const colo_mismatch& mismatch) override
@@ -96,12 +107,16 @@ class Recorder : public ColoEngineRoom
 
     Lines lines;
     std::vector<Bytes> left; //!< frames as they left
+    std::vector<Bytes> remirrored;
     std::function<void()> onRelease;
     std::function<void(uint32_t)> onAct;
 
   private:
-    void Note(const std::string& what, const colo_packet& packet)
+    void Note(const std::string& what, const ColoFrame& frame)
     {
+        BOOST_TEST(dynamic_cast<const CountedFrame*>(&frame),
+                   "a room hears of its own frames only");
+        const colo_packet& packet = frame.GetPacket();
         const auto reason = static_cast<colo_reason>(packet.reason);
         const char sides[] = {'P', 'S', 'C'};
         lines.push_back(what + " " + sides[packet.side] + " " + colo_reason_name(reason));
@@ -153,7 +168,7 @@ struct World
 
     void Input(colo_side side, Bytes bytes)
     {
-        engine->Input(std::make_unique<CountedFrame>(side, std::move(bytes)), now);
+        engine->Input(std::make_unique<CountedFrame>(side, std::move(bytes), gsoSize), now);
     }
 
     void Primary(const std::string& line)
@@ -195,6 +210,7 @@ struct World
     Recorder room;
     uint64_t now{5 * SECOND};
     uint16_t port{40000};
+    uint16_t gsoSize{0};
     uint32_t secondaryIsn{PRIMARY_ISN}; //!< the fix has made it the primary's
     std::unique_ptr<ColoEngine> engine;
 };

@@ -3,6 +3,7 @@
  */
 // The proxies: what they put on their links, what they let pass, and what they tell.
 #define BOOST_TEST_MODULE model_proxy
+#include "model-fragments.h"
 #include "model-proxy-world.h"
 
 #include <boost/test/data/monomorphic.hpp>
@@ -146,6 +147,54 @@ BOOST_DATA_TEST_CASE(tags_survive_the_proxy, bdata::make({"1:101(100)", "1:1(0)"
         BOOST_TEST(tagged.size() == left[1].bytes.size() - 14, "window " << window);
         BOOST_TEST(*tagged.begin() == 14);
     }
+}
+
+// Which byte of a datagram was edited, its fragments do not know.
+BOOST_AUTO_TEST_CASE(fragments_leave_with_edits_and_tags)
+{
+    Puppets world;
+    auto sendFragments = [&](Time time, const std::string& line) {
+        const Bytes whole = world.Build(line);
+        auto fragments = colo_test::Cut(colo_test::DatagramOf(whole), {8, 16});
+        for (Bytes& fragment : fragments)
+        {
+            std::copy(whole.begin(), whole.begin() + 12, fragment.begin()); // the link addresses
+            world.At(time, world.pair.primary.tap.second, fragment, 500);
+        }
+        return fragments;
+    };
+    world.Primary(T, "P. 0:1(1) ack 1");
+    world.Secondary(T, "P. 0:1(1) ack 1");
+    world.Secondary(T * 2, "P. 1:101(100) ack 1 win 300");
+    const auto sent = sendFragments(T * 3, "P. 1:101(100) ack 1 win 2000");
+    world.Secondary(T * 4, ". 101:101(0) ack 501 win 300");
+    sendFragments(T * 5, ". 101:101(0) ack 501 win 2000");
+    world.Run(Seconds(1));
+    const auto& left = world.seen[Tap::TO_CLIENT];
+    BOOST_REQUIRE(left.size() == 5);
+    const std::size_t data = 14 + 20;
+    for (std::size_t i = 0; i < 3; i++)
+    {
+        Bytes expected = sent[i];
+        if (i == 1)
+        {
+            colo_put16(&expected[data + 14 - 8], 300);
+        }
+        if (i == 2)
+        {
+            const uint16_t raised = colo_get16(&expected[data]) + 2000 - 300;
+            colo_put16(&expected[data], raised + (raised < 1700)); // RFC 1624
+        }
+        BOOST_TEST(left[i + 1].bytes == expected, "fragment " << i);
+        CountTag tag;
+        BOOST_TEST(left[i + 1].packet->PeekPacketTag(tag));
+        BOOST_TEST(tag.count == 500);
+        BOOST_TEST(left[i + 1].packet->FindFirstMatchingByteTag(tag));
+    }
+    // An ack that is to be sent again stays, and leaves as a whole.
+    BOOST_REQUIRE(left[4].bytes.size() == data + 20);
+    BOOST_TEST(Tcp::Parse(left[4].bytes)->window == 300);
+    BOOST_TEST(colo_test::IsChecksumRight(left[4].bytes));
 }
 
 BOOST_AUTO_TEST_CASE(kcolo_wakes_up_once_and_then_works_frame_by_frame)

@@ -19,8 +19,11 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 PATCHES = {path.stem: path.read_text() for path in sorted((TOP / "test/mutants").glob("*.patch"))}
 SOURCES = "kernel-ref/core"
-HARNESS = ["core-frame", "core-harness"]
+HARNESS = ["core-frame", "core-harness", "core-harness-fix", "core-pair-world", "core-text"]
 TESTS = [
+    "core-failover-checkpoint-test",
+    "core-failover-pair-test",
+    "core-failover-test",
     "core-node-test",
     "core-packet-test",
     "core-seqfix-life-test",
@@ -35,7 +38,8 @@ RULES = """
     tcp-window tcp-ignore tcp-serial tcp-reopen tcp-adopt tcp-idle
     fix-passive fix-active fix-both-ways fix-timestamps fix-hint fix-duplicate-syn
     fix-checkpoint fix-failover fix-close
-    ckpt-states ckpt-coalesce ckpt-commit ckpt-epoch ckpt-rebase ckpt-limits
+    ckpt-states ckpt-coalesce ckpt-commit ckpt-epoch ckpt-rebase ckpt-limits ckpt-failure
+    fail-primary fail-secondary fail-fence
     no-loss order liveness bounded malformed neighbour
 """.split()
 # No program takes a second; a mutant may loop for ever, and is noticed by that as well.

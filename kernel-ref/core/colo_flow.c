@@ -5,11 +5,13 @@
  */
 #include "colo_flow.h"
 
+#include "colo_failover.h"
+
 void colo_flow_init(struct colo_flow *flow, struct colo_node *node, const struct colo_key *key,
 		    u64 now_ns)
 {
 	memset(&flow->stream, 0, sizeof(flow->stream));
-	colo_conn_init(&flow->conn, node, key, now_ns);
+	colo_conn_init(&flow->conn, COLO_CONN_STREAM, node, key, now_ns);
 }
 
 static void drop_queue(struct colo_queue *queue, enum colo_reason reason, struct colo_out *out)
@@ -63,7 +65,7 @@ static void close_primary_gap(struct colo_stream *stream)
 static void append_secondary(struct colo_stream *stream, struct colo_packet *packet,
 			     struct colo_out *out)
 {
-	if (!is_new_to(stream->s_end, packet)) {
+	if (!is_new_to(stream->s_end, packet) || colo_stream_repeats_rst(stream, packet)) {
 		colo_node_drop(packet, COLO_DROP_REPEAT, out);
 		return;
 	}
@@ -96,27 +98,34 @@ static void adopt(struct colo_stream *stream, const struct colo_packet *packet,
 	close_secondary_gap(stream, out);
 }
 
+/* No new data: it waits for the secondary's ack only. */
+static void place_repeat(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+			 struct colo_out *out)
+{
+	bool repeats = colo_packet_units(packet) || packet->tcp_flags & COLO_TCP_RST;
+
+	if (colo_node_may_speak(flow->conn.node, now_ns) && colo_stream_may_leave(flow, packet))
+		colo_stream_let_go(flow, packet, repeats ? COLO_RELEASE_REPEAT : COLO_RELEASE_ACK,
+				   out);
+	else if (colo_node_hold(&flow->conn, packet, now_ns, out))
+		colo_queue_push(&flow->stream.p_acks, packet);
+}
+
 /* A primary packet of the current generation. */
 static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
 			  struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
-	bool rst = packet->tcp_flags & COLO_TCP_RST;
+	bool is_signed = packet->options & COLO_OPT_SIGNED;
 
 	colo_stream_note_primary(stream, packet);
-	if (!(stream->flags & COLO_STREAM_ANCHORED) && (rst || colo_packet_units(packet)))
+	if (!(stream->flags & COLO_STREAM_ANCHORED) &&
+	    (packet->tcp_flags & COLO_TCP_RST || colo_packet_units(packet)))
 		adopt(stream, packet, out);
 
-	if (colo_stream_repeats_rst(stream, packet)) {
-		colo_stream_let_go(flow, packet, COLO_RELEASE_REPEAT, out);
-	} else if (!is_new_to(stream->matched, packet)) {
-		if (colo_stream_may_leave(flow, packet))
-			colo_stream_let_go(flow, packet,
-					   colo_packet_units(packet) ? COLO_RELEASE_REPEAT :
-								       COLO_RELEASE_ACK,
-					   out);
-		else if (colo_node_hold(&flow->conn, packet, now_ns, out))
-			colo_queue_push(&stream->p_acks, packet);
+	if (!is_signed && (colo_stream_repeats_rst(stream, packet) ||
+			   !is_new_to(stream->matched, packet))) {
+		place_repeat(flow, packet, now_ns, out);
 	} else if (!colo_node_hold(&flow->conn, packet, now_ns, out)) {
 		return;
 	} else if (colo_after(packet->seq, stream->p_end)) {
@@ -124,7 +133,29 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 	} else {
 		append_primary(stream, packet);
 		close_primary_gap(stream);
+		/* Segments that it repeats pass what is held (rule tcp-retransmit). */
+		if (colo_before(packet->seq, stream->matched) &&
+		    colo_node_may_speak(flow->conn.node, now_ns))
+			colo_stream_release_part(flow, packet, out);
 	}
+	/* Its window, ack and stamp cannot be lowered to what the secondary can keep. */
+	if (is_signed)
+		colo_stream_diverge(flow, COLO_MISMATCH_UNSUPPORTED, now_ns, out);
+}
+
+/*
+ * The secondary says again what the client has acknowledged: that ack was lost on its way to the
+ * secondary, and the client will not repeat it (rule tcp-remirror).
+ */
+static void remirror(const struct colo_stream *stream, struct colo_packet *packet,
+		     struct colo_out *out)
+{
+	if (!(stream->flags & COLO_STREAM_C_ACK) || !(packet->tcp_flags & COLO_TCP_ACK) ||
+	    packet->tcp_flags & COLO_TCP_RST || colo_after(colo_packet_end(packet), stream->c_ack))
+		return;
+	out->remirror.packet = packet;
+	out->remirror.ack = stream->c_ack;
+	out->remirror.window = stream->c_window;
 }
 
 /* A secondary packet of the current generation. */
@@ -136,12 +167,15 @@ static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, 
 	bool rst = packet->tcp_flags & COLO_TCP_RST;
 
 	colo_stream_note_secondary(stream, packet);
+	if (packet->options & COLO_OPT_SIGNED)
+		colo_stream_diverge(flow, COLO_MISMATCH_UNSUPPORTED, now_ns, out);
 	if (!rst && !colo_packet_units(packet)) {
 		colo_node_drop(packet, COLO_DROP_COMPARED, out);
 	} else if (stream->flags & COLO_STREAM_DIVERGED) {
 		colo_node_drop(packet, COLO_DROP_DIVERGED, out);
 	} else if (colo_stream_repeats_rst(stream, packet) ||
 		   (anchored && !is_new_to(stream->s_end, packet))) {
+		remirror(stream, packet, out);
 		colo_node_drop(packet, COLO_DROP_REPEAT, out);
 	} else if (!colo_node_hold_extra(&flow->conn, packet, now_ns, out)) {
 		return;
@@ -154,11 +188,6 @@ static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, 
 }
 
 enum generation { GENERATION_OLD, GENERATION_CURRENT, GENERATION_NEXT };
-
-static bool is_syn(const struct colo_packet *packet)
-{
-	return (packet->tcp_flags & (COLO_TCP_SYN | COLO_TCP_RST)) == COLO_TCP_SYN;
-}
 
 static bool is_refusal(const struct colo_stream *stream, const struct colo_packet *packet)
 {
@@ -191,7 +220,7 @@ static enum generation secondary_syn_generation(const struct colo_stream *stream
 static enum generation secondary_generation(const struct colo_stream *stream,
 					    const struct colo_packet *packet)
 {
-	if (is_syn(packet))
+	if (colo_packet_is_syn(packet))
 		return secondary_syn_generation(stream, packet);
 	if (stream->s_later.tail || is_refusal(stream, packet))
 		return GENERATION_NEXT;
@@ -214,7 +243,7 @@ static void secondary_input(struct colo_flow *flow, struct colo_packet *packet, 
 			colo_queue_push(&stream->s_later, packet);
 		break;
 	case GENERATION_CURRENT:
-		if (is_syn(packet)) {
+		if (colo_packet_is_syn(packet)) {
 			stream->s_isn = packet->seq;
 			stream->flags |= COLO_STREAM_S_ENTERED | COLO_STREAM_S_SYN;
 			/* Each guest chose its own (rule tcp-syn); positions are the primary's. */
@@ -227,7 +256,7 @@ static void secondary_input(struct colo_flow *flow, struct colo_packet *packet, 
 
 static bool begins_generation(const struct colo_stream *stream, const struct colo_packet *packet)
 {
-	if (!is_syn(packet))
+	if (!colo_packet_is_syn(packet))
 		return is_refusal(stream, packet);
 	return !(stream->flags & COLO_STREAM_P_SYN && packet->seq == stream->p_isn);
 }
@@ -272,7 +301,8 @@ static void primary_input(struct colo_flow *flow, struct colo_packet *packet, u6
 static void match_and_release(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 {
 	colo_stream_match(flow, now_ns, out);
-	colo_stream_release(flow, out);
+	if (colo_node_may_speak(flow->conn.node, now_ns))
+		colo_stream_release(flow, out);
 }
 
 /* When all of one generation has left, the next one begins. */
@@ -343,6 +373,16 @@ static void inbound_syn(struct colo_stream *stream, const struct colo_packet *pa
 		colo_stream_set_scale(stream);
 }
 
+/* An ack of an earlier connection may still be on its way. */
+static bool is_news_of_client(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	if (stream->flags & COLO_STREAM_ANCHORED && colo_after(packet->ack, stream->p_end))
+		return false;
+	if (stream->flags & COLO_STREAM_P_SYN && !colo_after(packet->ack, stream->p_isn))
+		return false;
+	return !(stream->flags & COLO_STREAM_C_ACK) || !colo_before(packet->ack, stream->c_ack);
+}
+
 static void inbound(struct colo_flow *flow, const struct colo_packet *packet, struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
@@ -356,10 +396,9 @@ static void inbound(struct colo_flow *flow, const struct colo_packet *packet, st
 	}
 	if (packet->tcp_flags & COLO_TCP_SYN)
 		inbound_syn(stream, packet, out);
-	if (packet->tcp_flags & COLO_TCP_ACK) {
-		if (!(stream->flags & COLO_STREAM_C_ACK))
-			stream->c_ack = packet->ack;
-		stream->c_ack = colo_max_pos(stream->c_ack, packet->ack);
+	if (packet->tcp_flags & COLO_TCP_ACK && is_news_of_client(stream, packet)) {
+		stream->c_ack = packet->ack;
+		stream->c_window = packet->window;
 		stream->flags |= COLO_STREAM_C_ACK;
 	}
 	if (packet->tcp_flags & COLO_TCP_FIN)
@@ -383,6 +422,15 @@ static void outbound(struct colo_flow *flow, struct colo_packet *packet, u64 now
 {
 	packet->conn = &flow->conn;
 	packet->arrived_ns = now_ns;
+	if (colo_node_shuts_out(packet, out))
+		return;
+	/* Nobody to wait for, but one that joins will begin where the primary is by then. */
+	if (colo_node_is_alone(flow->conn.node)) {
+		colo_flow_pass(packet, COLO_RELEASE_UNPROTECTED, out);
+		return;
+	}
+	if (colo_lockstep(flow, packet, now_ns, out))
+		return;
 	if (packet->side == COLO_PRIMARY)
 		primary_input(flow, packet, now_ns, out);
 	else
@@ -437,13 +485,15 @@ void colo_flow_rebase(struct colo_flow *flow)
 }
 
 /**
- * colo_flow_commit() - Release one held primary packet that a checkpoint covers.
+ * colo_flow_pass() - Release one primary packet that need not match.
+ * @packet: held, and covered by a checkpoint; or of a primary that nobody protects.
  *
  * The stream follows it: bytes behind a gap and connections that had to wait for
  * their turn are the primary's past as well.
  */
-void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct colo_out *out)
+void colo_flow_pass(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out)
 {
+	struct colo_flow *flow = container_of(packet->conn, struct colo_flow, conn);
 	struct colo_stream *stream = &flow->stream;
 	bool counts = packet->tcp_flags & COLO_TCP_RST || colo_packet_units(packet);
 
@@ -465,7 +515,58 @@ void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct
 		stream->rst = packet->seq;
 	}
 	colo_flow_rebase(flow);
-	colo_stream_leave(flow, packet, COLO_RELEASE_COMMIT, out);
+	colo_stream_leave(flow, packet, reason, out);
+}
+
+/** colo_flow_resume() - Release what may leave by now. */
+void colo_flow_resume(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+{
+	match_and_release(flow, now_ns, out);
+	begin_later(flow, now_ns, out);
+}
+
+/*
+ * Has the primary sent it as well, or the client acknowledged it before protection began? Or may
+ * it be behind a gap of the primary, whose own packets have a timeout? Then it is not extra.
+ */
+static bool is_known(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	/* The primary's would have begun the generation. */
+	if (colo_packet_is_syn(packet))
+		return false;
+	if (stream->p_gap.root)
+		return true;
+	if (stream->flags & COLO_STREAM_ANCHORED)
+		return !is_new_to(stream->p_end, packet);
+	return stream->flags & COLO_STREAM_C_ACK && !is_new_to(stream->c_ack, packet);
+}
+
+/**
+ * colo_flow_extra_expired() - A packet of the secondary has waited for its partner too long.
+ *
+ * Nothing unsafe has left, but the secondary has gone its own way (rule secondary-extra).
+ */
+void colo_flow_extra_expired(struct colo_packet *oldest, u64 now_ns, struct colo_out *out)
+{
+	struct colo_flow *flow = container_of(oldest->conn, struct colo_flow, conn);
+	struct colo_mismatch mismatch = {
+		.reason = COLO_MISMATCH_EXTRA,
+		.position = oldest->seq,
+	};
+
+	if (oldest->tcp_flags & COLO_TCP_RST && oldest == colo_queue_head(&flow->stream.s_queue)) {
+		/* Nobody's byte; what the primary goes on to send will miss its partner. */
+		colo_node_drop(colo_queue_pop(&flow->stream.s_queue), COLO_DROP_EXPIRED, out);
+		return;
+	}
+	if (oldest->tcp_flags & COLO_TCP_RST || is_known(&flow->stream, oldest)) {
+		oldest->arrived_ns = now_ns;
+		list_move_tail(&oldest->held, &flow->conn.node->extra);
+		return;
+	}
+	if (flow->stream.flags & COLO_STREAM_ANCHORED && !colo_packet_is_syn(oldest))
+		mismatch.position = colo_max_pos(mismatch.position, flow->stream.p_end);
+	colo_node_mismatch(&flow->conn, &mismatch, now_ns, out);
 }
 
 /** colo_flow_timeout_reason() - Which of the secondary's things a packet waited for. */

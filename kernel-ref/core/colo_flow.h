@@ -66,6 +66,7 @@ struct colo_stream {
 	u32 rst;
 	u16 p_window;
 	u16 s_window;
+	u16 c_window;
 	u8 p_wscale;
 	u8 shift; /* window scale of both guests, as negotiated */
 
@@ -84,6 +85,9 @@ struct colo_flow {
 	struct colo_conn conn; /* first, so that either pointer finds the other */
 	struct colo_stream stream;
 };
+
+COLO_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(struct colo_flow) <= 240,
+		   "an idle connection and its place in a table cost 256 bytes");
 
 /** colo_flow_init() - A flow never met before, in the node's care until collected. */
 void colo_flow_init(struct colo_flow *flow, struct colo_node *node, const struct colo_key *key,
@@ -106,15 +110,24 @@ bool colo_stream_repeats_rst(const struct colo_stream *stream, const struct colo
 void colo_stream_note_primary(struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_note_secondary(struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_set_scale(struct colo_stream *stream);
+void colo_stream_diverge(struct colo_flow *flow, enum colo_reason reason, u64 now_ns,
+			 struct colo_out *out);
+void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out);
 void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out);
 bool colo_stream_may_leave(const struct colo_flow *flow, const struct colo_packet *packet);
 void colo_stream_leave(struct colo_flow *flow, struct colo_packet *packet, enum colo_reason reason,
 		       struct colo_out *out);
 void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,
 			enum colo_reason reason, struct colo_out *out);
+void colo_stream_release_part(struct colo_flow *flow, struct colo_packet *packet,
+			      struct colo_out *out);
 void colo_stream_release(struct colo_flow *flow, struct colo_out *out);
 void colo_flow_rebase(struct colo_flow *flow);
-void colo_flow_commit(struct colo_flow *flow, struct colo_packet *packet, struct colo_out *out);
+bool colo_lockstep(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+		   struct colo_out *out);
+void colo_flow_pass(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out);
+void colo_flow_resume(struct colo_flow *flow, u64 now_ns, struct colo_out *out);
+void colo_flow_extra_expired(struct colo_packet *oldest, u64 now_ns, struct colo_out *out);
 enum colo_reason colo_flow_timeout_reason(const struct colo_flow *flow,
 					  const struct colo_packet *packet);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "colo_datagram.h"
+#include "colo_failover.h"
 #include "colo_flow.h"
 #include "colo_seqfix.h"
 
 #define MILLISECOND_NS 1000000ULL
 #define SECOND_NS (1000 * MILLISECOND_NS)
-/* A connection that holds something is soon at the young end of its list again. */
-#define EVICT_LOOK_MAX 64
 /* As many address requests of the secondary go out as heal a cache, not a flood. */
 #define NEIGHBOUR_INTERVAL_NS (10 * MILLISECOND_NS)
 
@@ -17,6 +17,7 @@ void colo_config_default(struct colo_config *config)
 	config->closed_timeout_ns = 60 * SECOND_NS;
 	config->flow_held_max = 16384;
 	config->node_held_max = 262144;
+	config->reorder_window = 64;
 	config->ack_policy = COLO_ACK_HOLD;
 }
 
@@ -28,6 +29,10 @@ void colo_node_init(struct colo_node *node, u16 id, enum colo_role role,
 	node->role = role;
 	node->id = id;
 	node->committed_ns = now_ns;
+	node->renewed_ns = now_ns;
+	node->heard_ns = now_ns;
+	node->beat_ns = now_ns;
+	node->term_told = true;
 	INIT_LIST_HEAD(&node->held);
 	INIT_LIST_HEAD(&node->extra);
 	INIT_LIST_HEAD(&node->kept);
@@ -35,198 +40,144 @@ void colo_node_init(struct colo_node *node, u16 id, enum colo_role role,
 	INIT_LIST_HEAD(&node->closed);
 }
 
-/* Connections */
-
-void colo_conn_init(struct colo_conn *conn, struct colo_node *node, const struct colo_key *key,
-		    u64 now_ns)
+static struct colo_packet *first_of(struct list_head *list)
 {
-	memset(conn, 0, sizeof(*conn));
-	conn->node = node;
-	conn->key = *key;
-	conn->epoch = node->epoch;
-	conn->touched_ns = now_ns;
-	list_add_tail(&conn->age, &node->open);
+	return list_empty(list) ? NULL : list_first_entry(list, struct colo_packet, held);
 }
 
-static struct list_head *age_list(struct colo_conn *conn)
+static void pass(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out)
 {
-	return conn->closed ? &conn->node->closed : &conn->node->open;
+	if (packet->conn->type == COLO_CONN_DATAGRAM)
+		colo_datagrams_pass(packet, reason, out);
+	else
+		colo_flow_pass(packet, reason, out);
 }
 
-void colo_conn_touch(struct colo_conn *conn, u64 now_ns)
+static void drop_list(struct list_head *list, enum colo_reason reason, struct colo_out *out)
 {
-	conn->touched_ns = now_ns;
-	list_move_tail(&conn->age, age_list(conn));
+	struct colo_packet *packet;
+
+	while ((packet = first_of(list)))
+		colo_node_drop(packet, reason, out);
 }
 
-void colo_conn_set_closed(struct colo_conn *conn, bool closed)
-{
-	if (conn->closed == closed)
-		return;
-	conn->closed = closed;
-	list_move_tail(&conn->age, age_list(conn));
-}
-
-static struct colo_conn *take_older_than(struct list_head *list, u64 timeout_ns, u64 now_ns)
-{
-	struct colo_conn *conn;
-
-	if (list_empty(list))
-		return NULL;
-	conn = list_first_entry(list, struct colo_conn, age);
-	if (now_ns - conn->touched_ns < timeout_ns)
-		return NULL;
-	if (conn->held || conn->extra) {
-		/* Its turn comes again once a checkpoint has taken what it holds. */
-		colo_conn_touch(conn, now_ns);
-		return NULL;
-	}
-	list_del_init(&conn->age);
-	return conn;
-}
-
-struct colo_conn *colo_node_collect(struct colo_node *node, u64 now_ns)
-{
-	struct colo_conn *conn =
-		take_older_than(&node->closed, node->config.closed_timeout_ns, now_ns);
-
-	return conn ? conn : take_older_than(&node->open, node->config.idle_timeout_ns, now_ns);
-}
-
-static struct colo_conn *take_idle(struct list_head *list)
-{
-	struct list_head *at, *next;
-	u32 looked_at = 0;
-
-	list_for_each_safe(at, next, list) {
-		struct colo_conn *conn = list_entry(at, struct colo_conn, age);
-
-		if (!conn->held && !conn->extra) {
-			list_del_init(&conn->age);
-			return conn;
-		}
-		if (++looked_at == EVICT_LOOK_MAX)
-			break;
-	}
-	return NULL;
-}
-
-struct colo_conn *colo_node_evict(struct colo_node *node)
-{
-	struct colo_conn *conn = take_idle(&node->closed);
-
-	return conn ? conn : take_idle(&node->open);
-}
-
-/* Packets */
-
-/* A packet is on one of the node's lists from when it is held until it comes out. */
-static bool is_held(const struct colo_packet *packet)
-{
-	return !list_empty(&packet->held);
-}
-
-static void unhold(struct colo_packet *packet)
-{
-	struct colo_conn *conn = packet->conn;
-
-	if (!is_held(packet))
-		return;
-	list_del_init(&packet->held);
-	if (packet->side == COLO_SECONDARY && conn->node->role == COLO_ROLE_PRIMARY) {
-		conn->extra--;
-		conn->node->extra_count--;
-	} else {
-		conn->held--;
-		conn->node->held_count--;
-	}
-}
-
-void colo_node_release(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out)
-{
-	struct colo_node *node = packet->conn->node;
-
-	node->stats.released_packets++;
-	node->stats.released_bytes += packet->payload_len;
-	if (is_held(packet))
-		node->stats.held_packets++;
-	unhold(packet);
-	packet->reason = (u8)reason;
-	colo_queue_push(&out->release, packet);
-}
-
-void colo_node_drop(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out)
-{
-	unhold(packet);
-	packet->reason = (u8)reason;
-	colo_queue_push(&out->drop, packet);
-}
-
-static void request(struct colo_node *node, enum colo_reason reason, u64 now_ns,
-		    struct colo_out *out);
-
-static void limit_reached(struct colo_conn *conn, u64 now_ns, struct colo_out *out)
-{
-	struct colo_mismatch mismatch = { .reason = COLO_MISMATCH_LIMIT };
-
-	/* While one is pending every further packet would only repeat it. */
-	if (conn->node->state == COLO_NODE_RUNNING && conn->node->role == COLO_ROLE_PRIMARY)
-		colo_node_mismatch(conn, &mismatch, now_ns, out);
-}
-
-/*
- * Rule no-loss: at the limit a checkpoint is requested, only at twice the limit a
- * packet dropped, which to both ends is a loss in the network.
+/**
+ * colo_node_drop_all() - Drop all that is held.
+ *
+ * As everywhere, the epoch has to change as well, or flows would look for it.
  */
-static bool hold_on(struct list_head *list, u32 *conn_count, u32 *node_count,
-		    struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,
-		    struct colo_out *out)
+void colo_node_drop_all(struct colo_node *node, enum colo_reason reason, struct colo_out *out)
 {
-	const struct colo_config *config = &conn->node->config;
+	drop_list(&node->kept, reason, out);
+	drop_list(&node->held, reason, out);
+	drop_list(&node->extra, reason, out);
+}
 
-	if (is_held(packet))
-		return true;
-	if (*conn_count >= 2 * config->flow_held_max || *node_count >= 2 * config->node_held_max) {
-		conn->node->stats.dropped_at_limit++;
-		colo_node_drop(packet, COLO_DROP_LIMIT, out);
-		return false;
+/**
+ * colo_node_let_all_go() - An epoch of the primary has ended.
+ *
+ * What was held leaves in the order in which it was sent, and the secondary's packets go.
+ * Costs what is held; flows that hold nothing are rebased when next touched.
+ */
+void colo_node_let_all_go(struct colo_node *node, struct colo_out *out)
+{
+	enum colo_reason reason =
+		colo_node_is_alone(node) ? COLO_RELEASE_UNPROTECTED : COLO_RELEASE_COMMIT;
+	struct colo_packet *packet;
+
+	while ((packet = first_of(&node->kept)))
+		colo_flow_pass(packet, reason, out);
+	while ((packet = first_of(&node->held)))
+		pass(packet, reason, out);
+	drop_list(&node->extra, COLO_DROP_COMMIT, out);
+}
+
+/** colo_node_commit() - The secondary holds the primary's whole state (rule ckpt-commit). */
+void colo_node_commit(struct colo_node *node, u32 epoch, u64 now_ns, struct colo_out *out)
+{
+	node->epoch = epoch;
+	node->committed_ns = now_ns;
+	node->stats.checkpoints++;
+	if (node->role == COLO_ROLE_PRIMARY)
+		colo_node_let_all_go(node, out);
+	else
+		colo_node_drop_all(node, COLO_DROP_COMMIT, out);
+}
+
+/* A call's decision has room for one part, one resend and one remirror. */
+static bool is_full(const struct colo_out *out)
+{
+	return out->part.packet || out->resend || out->remirror.packet;
+}
+
+/* Only what the packet's own connection holds may leave by it, and all of that at once. */
+static bool resume_list(struct list_head *list, u64 now_ns, struct colo_out *out)
+{
+	struct list_head *at = list; /* it and those before it stay */
+
+	while (at->next != list) {
+		struct colo_packet *packet = list_entry(at->next, struct colo_packet, held);
+
+		if (packet->conn->type == COLO_CONN_DATAGRAM)
+			colo_datagrams_resume(
+				container_of(packet->conn, struct colo_datagrams, conn), now_ns,
+				out);
+		else
+			colo_flow_resume(container_of(packet->conn, struct colo_flow, conn), now_ns,
+					 out);
+		if (is_full(out))
+			return false;
+		if (at->next == &packet->held)
+			at = &packet->held;
 	}
-	if (*conn_count >= config->flow_held_max || *node_count >= config->node_held_max)
-		limit_reached(conn, now_ns, out);
-	list_add_tail(&packet->held, list);
-	(*conn_count)++;
-	(*node_count)++;
 	return true;
 }
 
-/** colo_node_hold() - Hold one of the primary's; false if it had to be dropped. */
-bool colo_node_hold(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,
-		    struct colo_out *out)
+void colo_node_resume(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
-	struct colo_node *node = conn->node;
-
-	return hold_on(&node->held, &conn->held, &node->held_count, conn, packet, now_ns, out);
+	node->resuming =
+		!resume_list(&node->held, now_ns, out) || !resume_list(&node->kept, now_ns, out);
 }
 
-/** colo_node_hold_extra() - Hold one of the secondary's; false if it had to be dropped. */
-bool colo_node_hold_extra(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,
-			  struct colo_out *out)
+/**
+ * colo_node_shuts_out() - Drop what no comparison is asked about: anything of a fenced host,
+ * and of the secondary when the primary is alone. True if it did.
+ */
+bool colo_node_shuts_out(struct colo_packet *packet, struct colo_out *out)
 {
-	struct colo_node *node = conn->node;
+	const struct colo_node *node = packet->conn->node;
 
-	return hold_on(&node->extra, &conn->extra, &node->extra_count, conn, packet, now_ns, out);
+	if (node->mode == COLO_MODE_FENCED)
+		colo_node_drop(packet, COLO_DROP_LEASE, out);
+	else if (colo_node_is_alone(node) && packet->side == COLO_SECONDARY)
+		colo_node_drop(packet, COLO_DROP_EPOCH, out);
+	else
+		return false;
+	return true;
 }
 
-/** colo_node_keep() - Hold a packet whose copy has left: nothing waits for it any more. */
-void colo_node_keep(struct colo_packet *packet)
+void colo_node_count_malformed(struct colo_node *node, const struct colo_packet *packet)
 {
-	struct colo_conn *conn = packet->conn;
+	if (packet->kind != COLO_KIND_MALFORMED)
+		return;
+	if (packet->side == COLO_SECONDARY)
+		node->stats.malformed_secondary++;
+	else
+		node->stats.malformed_primary++;
+}
 
-	if (!is_held(packet)) {
-		conn->held++;
-		conn->node->held_count++;
+enum colo_class colo_node_class(const struct colo_node *node, const struct colo_packet *packet)
+{
+	switch (packet->kind) {
+	case COLO_KIND_TCP:
+		return COLO_CLASS_STREAM;
+	case COLO_KIND_DATAGRAM:
+		return COLO_CLASS_DATAGRAM;
+	case COLO_KIND_MALFORMED:
+		return node->config.malformed_hold ? COLO_CLASS_DATAGRAM : COLO_CLASS_UNCOMPARED;
+	default:
+		return COLO_CLASS_UNCOMPARED;
 	}
-	list_move_tail(&packet->held, &conn->node->kept);
 }
 
 void colo_node_uncompared(struct colo_node *node, struct colo_packet *packet, u64 now_ns,
@@ -234,10 +185,15 @@ void colo_node_uncompared(struct colo_node *node, struct colo_packet *packet, u6
 {
 	bool malformed = packet->kind == COLO_KIND_MALFORMED;
 
-	if (packet->side != COLO_SECONDARY) {
+	colo_node_count_malformed(node, packet);
+	if (!colo_node_has_lease(node, now_ns)) {
+		packet->reason = COLO_DROP_LEASE;
+		colo_queue_push(&out->drop, packet);
+	} else if (packet->side != COLO_SECONDARY) {
 		packet->reason = malformed ? COLO_RELEASE_MALFORMED : COLO_RELEASE_UNCOMPARED;
 		colo_queue_push(&out->release, packet);
-	} else if (packet->kind == COLO_KIND_NEIGHBOUR && now_ns >= node->neighbour_next_ns) {
+	} else if (packet->kind == COLO_KIND_NEIGHBOUR && now_ns >= node->neighbour_next_ns &&
+		   !colo_node_is_alone(node)) {
 		node->neighbour_next_ns = now_ns + NEIGHBOUR_INTERVAL_NS;
 		packet->reason = COLO_RELEASE_NEIGHBOUR;
 		colo_queue_push(&out->release, packet);
@@ -247,259 +203,86 @@ void colo_node_uncompared(struct colo_node *node, struct colo_packet *packet, u6
 	}
 }
 
-/* Checkpoints */
-
-static void begin_checkpoint(struct colo_node *node, struct colo_out *out)
-{
-	node->deferred = false;
-	node->guest_paused = false;
-	node->peer_paused = false;
-	out->actions |= COLO_ACTION_PAUSE | COLO_ACTION_SEND_REQUEST;
-	out->message_epoch = node->epoch + 1;
-}
-
-static u64 earliest_checkpoint(const struct colo_node *node)
-{
-	return node->committed_ns + node->config.checkpoint_interval_min_ns;
-}
-
-/* Rules ckpt-coalesce and ckpt-limits. */
-static void request(struct colo_node *node, enum colo_reason reason, u64 now_ns,
-		    struct colo_out *out)
-{
-	if (node->state != COLO_NODE_RUNNING) {
-		node->stats.coalesced++;
-		return;
-	}
-	node->state = COLO_NODE_REQUESTED;
-	node->cause = reason;
-	if (now_ns < earliest_checkpoint(node))
-		node->deferred = true;
-	else
-		begin_checkpoint(node, out);
-}
-
-void colo_node_mismatch(struct colo_conn *conn, const struct colo_mismatch *mismatch, u64 now_ns,
-			struct colo_out *out)
-{
-	conn->node->stats.mismatches[mismatch->reason]++;
-	if (out->mismatch.reason == COLO_REASON_NONE) {
-		out->mismatch = *mismatch;
-		out->mismatch.conn = conn;
-	}
-	request(conn->node, mismatch->reason, now_ns, out);
-}
-
-static struct colo_flow *flow_of(struct colo_packet *packet)
-{
-	return container_of(packet->conn, struct colo_flow, conn);
-}
-
-static struct colo_packet *first_of(struct list_head *list)
-{
-	return list_empty(list) ? NULL : list_first_entry(list, struct colo_packet, held);
-}
-
-/*
- * The epoch ends: what was held leaves in the order in which it was sent, and the
- * secondary's packets go. Costs what is held; flows that hold nothing are rebased
- * when next touched.
- */
-static void commit(struct colo_node *node, u32 epoch, u64 now_ns, struct colo_out *out)
-{
-	struct colo_packet *packet;
-
-	node->epoch = epoch;
-	node->committed_ns = now_ns;
-	node->stats.checkpoints++;
-	if (node->role == COLO_ROLE_SECONDARY) {
-		while ((packet = first_of(&node->held)))
-			colo_node_drop(packet, COLO_DROP_COMMIT, out);
-		return;
-	}
-	while ((packet = first_of(&node->kept)))
-		colo_flow_commit(flow_of(packet), packet, out);
-	while ((packet = first_of(&node->held)))
-		colo_flow_commit(flow_of(packet), packet, out);
-	while ((packet = first_of(&node->extra)))
-		colo_node_drop(packet, COLO_DROP_COMMIT, out);
-}
-
-static void start_transfer_when_both_paused(struct colo_node *node, struct colo_out *out)
-{
-	if (!node->guest_paused)
-		return;
-	node->state = COLO_NODE_PAUSED;
-	if (!node->peer_paused)
-		return;
-	node->state = COLO_NODE_TRANSFER;
-	out->actions |= COLO_ACTION_SEND_STATE;
-	out->message_epoch = node->epoch + 1;
-}
-
-static void abort_checkpoint(struct colo_node *node, struct colo_out *out)
-{
-	node->state = COLO_NODE_RUNNING;
-	node->deferred = false;
-	out->actions |= COLO_ACTION_RESUME;
-}
-
-static bool primary_event(struct colo_node *node, enum colo_node_event event, u32 epoch,
-			  u64 now_ns, struct colo_out *out)
-{
-	bool asked = node->state == COLO_NODE_REQUESTED && !node->deferred;
-	bool next = epoch == node->epoch + 1;
-
-	switch (event) {
-	case COLO_EVENT_REQUEST:
-		request(node, COLO_REQUEST_OPERATOR, now_ns, out);
-		return true;
-	case COLO_EVENT_PAUSED:
-		if (!asked)
-			return false;
-		node->guest_paused = true;
-		start_transfer_when_both_paused(node, out);
-		return true;
-	case COLO_EVENT_REPLY:
-		if ((!asked && node->state != COLO_NODE_PAUSED) || !next)
-			return false;
-		node->peer_paused = true;
-		start_transfer_when_both_paused(node, out);
-		return true;
-	case COLO_EVENT_RECEIVED:
-		if (node->state != COLO_NODE_TRANSFER || !next)
-			return false;
-		node->state = COLO_NODE_COMMITTED;
-		commit(node, epoch, now_ns, out);
-		return true;
-	case COLO_EVENT_LOADED:
-		if (node->state != COLO_NODE_COMMITTED || epoch != node->epoch)
-			return false;
-		node->state = COLO_NODE_RUNNING;
-		out->actions |= COLO_ACTION_RESUME;
-		return true;
-	case COLO_EVENT_ABORT:
-		if (!asked && node->state != COLO_NODE_PAUSED && node->state != COLO_NODE_TRANSFER)
-			return false;
-		abort_checkpoint(node, out);
-		return true;
-	case COLO_EVENT_STATE:
-		break;
-	}
-	return false;
-}
-
-static bool secondary_event(struct colo_node *node, enum colo_node_event event, u32 epoch,
-			    u64 now_ns, struct colo_out *out)
-{
-	bool next = epoch == node->epoch + 1;
-
-	out->message_epoch = node->epoch + 1;
-	switch (event) {
-	case COLO_EVENT_REQUEST:
-		if (node->state != COLO_NODE_RUNNING || !next)
-			return false;
-		node->state = COLO_NODE_REQUESTED;
-		out->actions |= COLO_ACTION_PAUSE;
-		return true;
-	case COLO_EVENT_PAUSED:
-		if (node->state != COLO_NODE_REQUESTED)
-			return false;
-		node->state = COLO_NODE_PAUSED;
-		out->actions |= COLO_ACTION_SEND_REPLY;
-		return true;
-	case COLO_EVENT_STATE:
-		if (node->state != COLO_NODE_PAUSED || !next)
-			return false;
-		node->state = COLO_NODE_COMMITTED;
-		commit(node, epoch, now_ns, out);
-		out->message_epoch = epoch;
-		out->actions |= COLO_ACTION_SEND_RECEIVED | COLO_ACTION_LOAD;
-		return true;
-	case COLO_EVENT_LOADED:
-		if (node->state != COLO_NODE_COMMITTED)
-			return false;
-		node->state = COLO_NODE_RUNNING;
-		out->message_epoch = node->epoch;
-		out->actions |= COLO_ACTION_SEND_LOADED | COLO_ACTION_RESUME;
-		return true;
-	case COLO_EVENT_ABORT:
-		if (node->state != COLO_NODE_REQUESTED && node->state != COLO_NODE_PAUSED)
-			return false;
-		abort_checkpoint(node, out);
-		return true;
-	case COLO_EVENT_REPLY:
-	case COLO_EVENT_RECEIVED:
-		break;
-	}
-	return false;
-}
-
 bool colo_node_event(struct colo_node *node, enum colo_node_event event, u32 epoch, u64 now_ns,
 		     struct colo_out *out)
 {
-	if (node->role == COLO_ROLE_PRIMARY)
-		return primary_event(node, event, epoch, now_ns, out);
-	return secondary_event(node, event, epoch, now_ns, out);
+	colo_failover_check(node, now_ns, out);
+	switch (event) {
+	case COLO_EVENT_GRANTED:
+	case COLO_EVENT_DENIED:
+	case COLO_EVENT_TERM:
+	case COLO_EVENT_JOIN:
+		return colo_failover_event(node, event, epoch, now_ns, out);
+	default:
+		return colo_checkpoint_event(node, event, epoch, now_ns, out);
+	}
 }
 
 /* Deadlines */
 
-static u64 held_deadline(const struct colo_node *node)
+static u64 deadline_of(const struct colo_node *node, const struct list_head *list)
 {
-	struct colo_packet *oldest = first_of((struct list_head *)&node->held);
-
 	/* A pending checkpoint releases all that is held anyway. */
-	if (!oldest || (node->role == COLO_ROLE_PRIMARY && node->state != COLO_NODE_RUNNING))
+	bool pending = node->role == COLO_ROLE_PRIMARY && node->state != COLO_NODE_RUNNING;
+
+	if (pending || list_empty(list))
 		return COLO_NEVER_NS;
-	return oldest->arrived_ns + node->config.compare_timeout_ns;
+	return list_first_entry(list, struct colo_packet, held)->arrived_ns +
+	       node->config.compare_timeout_ns;
 }
 
-static u64 checkpoint_deadline(const struct colo_node *node)
+static u64 earlier(u64 a, u64 b)
 {
-	if (node->role != COLO_ROLE_PRIMARY)
-		return COLO_NEVER_NS;
-	if (node->deferred)
-		return earliest_checkpoint(node);
-	if (node->state != COLO_NODE_RUNNING || !node->config.checkpoint_interval_max_ns)
-		return COLO_NEVER_NS;
-	return node->committed_ns + node->config.checkpoint_interval_max_ns;
+	return a < b ? a : b;
 }
 
 u64 colo_node_deadline(const struct colo_node *node)
 {
-	u64 held = held_deadline(node);
-	u64 checkpoint = checkpoint_deadline(node);
+	u64 waiting = earlier(deadline_of(node, &node->held), deadline_of(node, &node->extra));
 
-	return held < checkpoint ? held : checkpoint;
+	if (node->resuming)
+		return 0;
+	return earlier(waiting,
+		       earlier(colo_checkpoint_deadline(node), colo_failover_deadline(node)));
 }
 
-static void held_too_long(struct colo_node *node, u64 now_ns, struct colo_out *out)
+static void held_too_long(struct colo_packet *oldest, u64 now_ns, struct colo_out *out)
 {
-	struct colo_packet *oldest = first_of(&node->held);
-	struct colo_flow *flow = flow_of(oldest);
-	struct colo_mismatch mismatch = {
-		.reason = colo_flow_timeout_reason(flow, oldest),
-		.position = flow->stream.matched,
-	};
+	struct colo_mismatch mismatch = { .reason = COLO_MISMATCH_TIMEOUT_DATA };
 
-	colo_node_mismatch(&flow->conn, &mismatch, now_ns, out);
+	if (oldest->conn->type == COLO_CONN_STREAM) {
+		struct colo_flow *flow = container_of(oldest->conn, struct colo_flow, conn);
+
+		mismatch.reason = colo_flow_timeout_reason(flow, oldest);
+		mismatch.position = flow->stream.matched;
+	}
+	colo_node_mismatch(oldest->conn, &mismatch, now_ns, out);
+}
+
+static void extra_too_long(struct colo_packet *oldest, u64 now_ns, struct colo_out *out)
+{
+	if (oldest->conn->type == COLO_CONN_STREAM)
+		colo_flow_extra_expired(oldest, now_ns, out);
+	else
+		colo_datagrams_expire(oldest, out);
 }
 
 void colo_node_poll(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
-	if (checkpoint_deadline(node) <= now_ns) {
-		if (node->deferred)
-			begin_checkpoint(node, out);
-		else
-			request(node, COLO_REQUEST_PERIODIC, now_ns, out);
-	}
-	if (held_deadline(node) > now_ns)
+	colo_failover_poll(node, now_ns, out);
+	if (node->resuming) {
+		colo_node_resume(node, now_ns, out);
 		return;
-	if (node->role == COLO_ROLE_PRIMARY)
-		held_too_long(node, now_ns, out);
-	else
-		colo_seqfix_expire(first_of(&node->held), out);
+	}
+	colo_checkpoint_poll(node, now_ns, out);
+	if (deadline_of(node, &node->held) <= now_ns) {
+		if (node->role == COLO_ROLE_PRIMARY)
+			held_too_long(first_of(&node->held), now_ns, out);
+		else
+			colo_seqfix_expire(first_of(&node->held), out);
+	}
+	if (deadline_of(node, &node->extra) <= now_ns)
+		extra_too_long(first_of(&node->extra), now_ns, out);
 }
 
 void colo_node_fail_over(struct colo_node *node, u64 now_ns, struct colo_out *out)
@@ -513,6 +296,6 @@ void colo_node_fail_over(struct colo_node *node, u64 now_ns, struct colo_out *ou
 
 		list_move_tail(&packet->held, &node->held);
 		colo_seqfix_fail_over(packet, now_ns, out);
-		turned += is_held(packet);
+		turned += colo_packet_is_held(packet);
 	}
 }

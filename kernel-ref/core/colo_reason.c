@@ -17,6 +17,7 @@ static const struct {
 	[COLO_RELEASE_UNCOMPARED] = { "uncompared", "of a protocol that is not compared" },
 	[COLO_RELEASE_NEIGHBOUR] = { "neighbour", "the secondary's address request" },
 	[COLO_RELEASE_MALFORMED] = { "malformed", "cannot be parsed, so passes uncompared" },
+	[COLO_RELEASE_UNPROTECTED] = { "unprotected", "there is no secondary to wait for" },
 	[COLO_RELEASE_FIXED] = { "fixed", "rewritten into the other side's numbering" },
 	[COLO_RELEASE_UNFIXED] = { "unfixed", "needs no sequence fix" },
 
@@ -30,8 +31,10 @@ static const struct {
 	[COLO_DROP_SWALLOWED] = { "swallowed", "only the primary's copy goes out" },
 	[COLO_DROP_MALFORMED] = { "malformed-secondary", "the secondary's, cannot be parsed" },
 	[COLO_DROP_LIMIT] = { "limit", "beyond the hard limit of held packets" },
-	[COLO_DROP_EXPIRED] = { "expired", "waited too long for its offset" },
+	[COLO_DROP_EXPIRED] = { "expired", "waited too long for its partner or offset" },
 	[COLO_DROP_EPOCH] = { "epoch", "of another node or epoch" },
+	[COLO_DROP_FRAGMENT] = { "fragment", "part of no whole datagram" },
+	[COLO_DROP_LEASE] = { "lease", "the lease to speak is over" },
 
 	[COLO_MISMATCH_BYTES] = { "bytes", "the guests sent different bytes" },
 	[COLO_MISMATCH_FIN] = { "fin", "one guest closed where the other went on" },
@@ -39,9 +42,12 @@ static const struct {
 	[COLO_MISMATCH_SYN_OPTIONS] = { "syn-options", "the guests negotiate differently" },
 	[COLO_MISMATCH_TIMEOUT_DATA] = { "timeout-data", "the secondary never sent the bytes" },
 	[COLO_MISMATCH_TIMEOUT_ACK] = { "timeout-ack", "the secondary never acknowledged it" },
+	[COLO_MISMATCH_EXTRA] = { "secondary-extra", "only the secondary sent it" },
+	[COLO_MISMATCH_UNSUPPORTED] = { "unsupported", "signed segments cannot be rewritten" },
 	[COLO_MISMATCH_LIMIT] = { "held-limit", "the limit of held packets is reached" },
 	[COLO_REQUEST_PERIODIC] = { "periodic", "the longest interval is over" },
 	[COLO_REQUEST_OPERATOR] = { "operator", "asked for from outside" },
+	[COLO_REQUEST_JOIN] = { "join", "a new secondary is to be synchronised" },
 };
 
 static enum colo_reason checked(enum colo_reason reason)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "colo_seqfix.h"
 
+#include "colo_icmp.h"
+
 /* More than a handshake and a first window never waits for one offset. */
 #define WAITING_MAX 64
 
@@ -8,7 +10,7 @@ void colo_seqfix_init(struct colo_seqfix *fix, struct colo_node *node, const str
 		      u64 now_ns)
 {
 	memset(fix, 0, sizeof(*fix));
-	colo_conn_init(&fix->conn, node, key, now_ns);
+	colo_conn_init(&fix->conn, COLO_CONN_SEQFIX, node, key, now_ns);
 	colo_conn_set_closed(&fix->conn, true); /* until its handshake is over */
 }
 
@@ -66,7 +68,7 @@ static void learn_from_client(struct colo_seqfix *fix, const struct colo_packet 
 		return;
 	set_offset(fix, packet->ack - 1);
 	if (packet->options & COLO_OPT_TIMESTAMPS && knows(fix, COLO_SEQFIX_S_TS))
-		fix->ts_offset = packet->tsecr - fix->s_tsval;
+		fix->ts_offset = colo_packet_tsecr(packet) - fix->s_tsval;
 }
 
 static void edit_outgoing(struct colo_seqfix *fix, struct colo_packet *packet)
@@ -100,11 +102,11 @@ static void edit_incoming(struct colo_seqfix *fix, struct colo_packet *packet)
 	if (fix->offset) {
 		edit->ack = packet->ack - fix->offset;
 		edit->mask |= COLO_EDIT_ACK;
-		if (packet->sack_offset)
+		if (packet->options & COLO_OPT_SACK)
 			edit->mask |= COLO_EDIT_SACK;
 	}
 	if (packet->options & COLO_OPT_TIMESTAMPS && fix->ts_offset) {
-		edit->timestamp = packet->tsecr - fix->ts_offset;
+		edit->timestamp = colo_packet_tsecr(packet) - fix->ts_offset;
 		edit->mask |= COLO_EDIT_TSECR;
 	}
 }
@@ -128,6 +130,8 @@ static void note_close(struct colo_seqfix *fix, const struct colo_packet *packet
 static void pass(struct colo_seqfix *fix, struct colo_packet *packet, struct colo_out *out)
 {
 	packet->edit.mask = 0;
+	if (packet->side != COLO_INBOUND && packet->options & COLO_OPT_MP_CAPABLE)
+		packet->edit.mask = COLO_EDIT_MP_CAPABLE;
 	if (knows(fix, COLO_SEQFIX_OFFSET)) {
 		if (packet->side == COLO_INBOUND)
 			edit_incoming(fix, packet);
@@ -296,9 +300,11 @@ static void incoming(struct colo_seqfix *fix, struct colo_packet *packet, u64 no
 	bool acks = packet->tcp_flags & COLO_TCP_ACK;
 
 	if (packet->options & COLO_OPT_TIMESTAMPS && acks) {
-		fix->echoed_tsval = knows(fix, COLO_SEQFIX_ECHOED) ?
-					    colo_max_pos(fix->echoed_tsval, packet->tsecr) :
-					    packet->tsecr;
+		u32 tsecr = colo_packet_tsecr(packet);
+
+		if (knows(fix, COLO_SEQFIX_ECHOED))
+			tsecr = colo_max_pos(fix->echoed_tsval, tsecr);
+		fix->echoed_tsval = tsecr;
 		fix->flags |= COLO_SEQFIX_ECHOED;
 	}
 	if (packet->tcp_flags & COLO_TCP_SYN) {
@@ -325,6 +331,21 @@ void colo_seqfix_input(struct colo_seqfix *fix, struct colo_packet *packet, u64 
 		incoming(fix, packet, now_ns, out);
 	else
 		outgoing(fix, packet, now_ns, out);
+}
+
+void colo_seqfix_icmp(struct colo_seqfix *fix, struct colo_packet *packet, struct colo_out *out)
+{
+	bool current = fix->conn.epoch == fix->conn.node->epoch;
+
+	packet->conn = &fix->conn;
+	packet->edit.mask = 0;
+	if (current && knows(fix, COLO_SEQFIX_OFFSET) && fix->offset) {
+		packet->edit.seq = colo_get32(packet->head + colo_icmp_quoted_seq(packet)) -
+				   fix->offset;
+		packet->edit.mask = COLO_EDIT_QUOTED_SEQ;
+	}
+	colo_node_release(packet, packet->edit.mask ? COLO_RELEASE_FIXED : COLO_RELEASE_UNFIXED,
+			  out);
 }
 
 void colo_seqfix_hint(struct colo_seqfix *fix, const struct colo_packet *packet, u64 now_ns,

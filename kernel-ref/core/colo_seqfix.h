@@ -51,7 +51,7 @@ struct colo_seqfix {
 static inline bool colo_seqfix_wanted(const struct colo_node *node,
 				      const struct colo_packet *packet)
 {
-	return packet->tcp_flags & COLO_TCP_SYN && !node->failed_over;
+	return colo_packet_is_syn(packet) && !node->failed_over;
 }
 
 /** colo_seqfix_init() - An entry never met before, in the node's care until collected. */
@@ -73,6 +73,13 @@ void colo_seqfix_input(struct colo_seqfix *fix, struct colo_packet *packet, u64 
  */
 void colo_seqfix_hint(struct colo_seqfix *fix, const struct colo_packet *packet, u64 now_ns,
 		      struct colo_out *out);
+
+/**
+ * colo_seqfix_icmp() - Translate what an incoming ICMP error quotes (rule icmp).
+ * @fix: of the connection that it quotes, see colo_icmp_quoted_key().
+ * @packet: parsed, COLO_KIND_DATAGRAM, side COLO_INBOUND. Comes out on release at once.
+ */
+void colo_seqfix_icmp(struct colo_seqfix *fix, struct colo_packet *packet, struct colo_out *out);
 
 /* For the files of the core. */
 void colo_seqfix_fail_over(struct colo_packet *waiting, u64 now_ns, struct colo_out *out);

@@ -23,5 +23,8 @@ bool colo_shim_read(struct colo_shim *shim, const u8 *bytes, u32 len)
 
 bool colo_shim_is_current(const struct colo_shim *shim, const struct colo_node *node)
 {
-	return shim->node == node->id && shim->epoch == node->epoch;
+	/* A host that speaks for itself has no other, though one may not know yet (fail-fence). */
+	bool paired = node->mode == COLO_MODE_PROTECTED || node->mode == COLO_MODE_ISOLATED;
+
+	return paired && shim->node == node->id && shim->epoch == node->epoch;
 }

@@ -4,6 +4,9 @@
  */
 #include "colo_flow.h"
 
+#include "colo_bytes.h"
+#include "colo_failover.h"
+
 static bool is_rst(const struct colo_packet *packet)
 {
 	return packet->tcp_flags & COLO_TCP_RST;
@@ -109,71 +112,19 @@ void colo_stream_note_secondary(struct colo_stream *stream, const struct colo_pa
 	stream->s_edge = colo_max_pos(stream->s_edge, edge);
 }
 
-/* A packet's units: the SYN, then the payload, then the FIN. */
-struct part {
-	bool syn;
-	u32 offset; /* of the first byte to compare, from the start of the frame */
-	u32 len;    /* payload bytes from there on; none left means the FIN */
-};
+/* A packet's units are its SYN, its payload, its FIN. */
+#define AT_SYN (~(u32)0)
 
-static struct part part_from(const struct colo_packet *packet, u32 position)
+/* Payload bytes before a position within the packet; AT_SYN if its SYN is there. */
+static u32 bytes_before(const struct colo_packet *packet, u32 position)
 {
-	bool has_syn = packet->tcp_flags & COLO_TCP_SYN;
-	u32 skip = position - packet->seq;
-	struct part part = { .syn = has_syn && skip == 0 };
-
-	if (part.syn)
-		return part;
-	skip -= has_syn;
-	part.offset = packet->payload_offset + skip;
-	part.len = packet->payload_len - skip;
-	return part;
+	return position - packet->seq - !!(packet->tcp_flags & COLO_TCP_SYN);
 }
 
-/* Length of the equal prefix of @len bytes of each. */
-static u32 equal_bytes(const struct colo_packet *p, u32 p_offset, const struct colo_packet *s,
-		       u32 s_offset, u32 len)
+/* Payload from a position on, of which there is none at a SYN, a FIN, and in a reset. */
+static u32 bytes_from(const struct colo_packet *packet, u32 before)
 {
-	u32 done = 0;
-
-	while (done < len) {
-		u32 p_len = 0, s_len = 0, n, i;
-		const u8 *p_bytes = colo_packet_bytes(p, p_offset + done, &p_len);
-		const u8 *s_bytes = colo_packet_bytes(s, s_offset + done, &s_len);
-
-		if (!p_bytes || !s_bytes || !p_len || !s_len)
-			break;
-		n = len - done;
-		if (n > p_len)
-			n = p_len;
-		if (n > s_len)
-			n = s_len;
-		if (memcmp(p_bytes, s_bytes, n)) {
-			for (i = 0; p_bytes[i] == s_bytes[i]; i++)
-				;
-			return done + i;
-		}
-		done += n;
-	}
-	return done;
-}
-
-static u8 copy_bytes(const struct colo_packet *packet, struct part part, u8 *to)
-{
-	u32 len = 0;
-	const u8 *bytes;
-
-	if (part.syn || !part.len)
-		return 0;
-	bytes = colo_packet_bytes(packet, part.offset, &len);
-	if (!bytes)
-		return 0;
-	if (len > part.len)
-		len = part.len;
-	if (len > COLO_MISMATCH_BYTES_MAX)
-		len = COLO_MISMATCH_BYTES_MAX;
-	memcpy(to, bytes, len);
-	return (u8)len;
+	return before == AT_SYN || is_rst(packet) ? 0 : packet->payload_len - before;
 }
 
 static void mismatch(struct colo_flow *flow, enum colo_reason reason, const struct colo_packet *p,
@@ -181,52 +132,63 @@ static void mismatch(struct colo_flow *flow, enum colo_reason reason, const stru
 {
 	struct colo_stream *stream = &flow->stream;
 	struct colo_mismatch found = { .reason = reason, .position = stream->matched };
+	u32 p_before = bytes_before(p, stream->matched);
+	u32 s_before = bytes_before(s, stream->matched);
 
-	if (!is_rst(p))
-		found.primary_len =
-			copy_bytes(p, part_from(p, stream->matched), found.primary);
-	if (!is_rst(s))
-		found.secondary_len =
-			copy_bytes(s, part_from(s, stream->matched), found.secondary);
+	colo_mismatch_sample(&found, p, p->payload_offset + p_before, bytes_from(p, p_before), s,
+			     s->payload_offset + s_before, bytes_from(s, s_before));
 	stream->flags |= COLO_STREAM_DIVERGED;
 	colo_node_mismatch(&flow->conn, &found, now_ns, out);
 }
 
-/* The client will live by what the primary negotiated (rule tcp-syn). */
-static bool same_syn_options(const struct colo_packet *p, const struct colo_packet *s)
+/** colo_stream_diverge() - Nothing is compared before the next checkpoint. */
+void colo_stream_diverge(struct colo_flow *flow, enum colo_reason reason, u64 now_ns,
+			 struct colo_out *out)
 {
-	return (p->options & COLO_OPT_NEGOTIATED) == (s->options & COLO_OPT_NEGOTIATED) &&
-	       p->mss == s->mss && p->wscale == s->wscale;
+	struct colo_mismatch found = { .reason = reason, .position = flow->stream.matched };
+
+	if (flow->stream.flags & COLO_STREAM_DIVERGED)
+		return;
+	flow->stream.flags |= COLO_STREAM_DIVERGED;
+	colo_node_mismatch(&flow->conn, &found, now_ns, out);
+}
+
+/* The client will live by what the primary negotiated (rule tcp-syn). */
+static enum colo_reason compare_syn(const struct colo_packet *p, const struct colo_packet *s)
+{
+	if ((p->options & COLO_OPT_NEGOTIATED) == (s->options & COLO_OPT_NEGOTIATED) &&
+	    p->mss == s->mss && p->wscale == s->wscale)
+		return COLO_REASON_NONE;
+	return COLO_MISMATCH_SYN_OPTIONS;
 }
 
 /* Compare from matched on, as far as both packets reach. */
 static enum colo_reason compare(struct colo_stream *stream, const struct colo_packet *p,
-				const struct colo_packet *s)
+				const struct colo_packet *s, colo_chunk_fn chunk)
 {
-	struct part p_part = part_from(p, stream->matched);
-	struct part s_part = part_from(s, stream->matched);
-	u32 len = p_part.len < s_part.len ? p_part.len : s_part.len;
+	u32 p_before = bytes_before(p, stream->matched);
+	u32 s_before = bytes_before(s, stream->matched);
+	u32 p_len = bytes_from(p, p_before);
+	u32 s_len = bytes_from(s, s_before);
+	u32 len = p_len < s_len ? p_len : s_len;
+	enum colo_reason reason = COLO_REASON_NONE;
 	u32 equal;
 
-	if (p_part.syn || s_part.syn) {
-		if (!p_part.syn || !s_part.syn)
-			return COLO_MISMATCH_BYTES;
-		if (!same_syn_options(p, s))
-			return COLO_MISMATCH_SYN_OPTIONS;
-		stream->matched++;
-		return COLO_REASON_NONE;
+	if (len) {
+		equal = colo_bytes_equal(p, p->payload_offset + p_before, s,
+					 s->payload_offset + s_before, len, chunk);
+		stream->matched += equal;
+		return equal == len ? COLO_REASON_NONE : COLO_MISMATCH_BYTES;
 	}
-	if (!p_part.len && !s_part.len) {
+	if (p_before == AT_SYN || s_before == AT_SYN)
+		reason = p_before == s_before ? compare_syn(p, s) : COLO_MISMATCH_BYTES;
+	else if (p_len || s_len)
+		reason = COLO_MISMATCH_FIN;
+	else
 		stream->flags |= COLO_STREAM_P_FIN;
+	if (reason == COLO_REASON_NONE)
 		stream->matched++;
-		return COLO_REASON_NONE;
-	}
-	if (!len)
-		return COLO_MISMATCH_FIN;
-
-	equal = equal_bytes(p, p_part.offset, s, s_part.offset, len);
-	stream->matched += equal;
-	return equal == len ? COLO_REASON_NONE : COLO_MISMATCH_BYTES;
+	return reason;
 }
 
 static bool is_matched(const struct colo_stream *stream, const struct colo_packet *packet)
@@ -236,26 +198,19 @@ static bool is_matched(const struct colo_stream *stream, const struct colo_packe
 	return !colo_after(colo_packet_end(packet), stream->matched);
 }
 
-/* Skip what is matched by now; what remains starts at or before matched. */
-static struct colo_packet *primary_cursor(struct colo_stream *stream)
+/** colo_stream_skip_matched() - Both queues begin with what has not wholly matched yet. */
+void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out)
 {
 	struct colo_packet *p = stream->p_cursor;
+	struct colo_packet *s = colo_queue_head(&stream->s_queue);
 
 	while (p && is_matched(stream, p))
 		p = colo_queue_after(&stream->p_queue, p);
 	stream->p_cursor = p;
-	return p;
-}
-
-static struct colo_packet *secondary_cursor(struct colo_stream *stream, struct colo_out *out)
-{
-	struct colo_packet *s = colo_queue_head(&stream->s_queue);
-
 	while (s && is_matched(stream, s)) {
 		colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
 		s = colo_queue_head(&stream->s_queue);
 	}
-	return s;
 }
 
 /**
@@ -269,15 +224,14 @@ void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
 
-	while (!(stream->flags & COLO_STREAM_DIVERGED)) {
-		struct colo_packet *p = primary_cursor(stream);
-		struct colo_packet *s = secondary_cursor(stream, out);
+	while (stream->p_cursor && stream->s_queue.tail &&
+	       !(stream->flags & COLO_STREAM_DIVERGED)) {
+		struct colo_packet *p = stream->p_cursor;
+		struct colo_packet *s = colo_queue_head(&stream->s_queue);
 		enum colo_reason reason;
 
-		if (!p || !s)
-			return;
 		if (!is_rst(p) && !is_rst(s)) {
-			reason = compare(stream, p, s);
+			reason = compare(stream, p, s, flow->conn.node->config.chunk);
 		} else if (is_rst(p) && is_rst(s) && p->seq == s->seq) {
 			stream->flags |= COLO_STREAM_P_RST;
 			stream->rst = p->seq;
@@ -287,6 +241,7 @@ void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 		}
 		if (reason != COLO_REASON_NONE)
 			mismatch(flow, reason, p, s, now_ns, out);
+		colo_stream_skip_matched(stream, out);
 	}
 }
 
@@ -388,7 +343,7 @@ static void edit_timestamp(struct colo_stream *stream, struct colo_packet *packe
 	stream->out_tsval = packet->tsval;
 }
 
-static void edit_for_client(struct colo_stream *stream, struct colo_packet *packet)
+static void edit_for_client(struct colo_stream *stream, struct colo_packet *packet, u32 end)
 {
 	packet->edit.mask = 0;
 	if (is_rst(packet))
@@ -396,7 +351,12 @@ static void edit_for_client(struct colo_stream *stream, struct colo_packet *pack
 	if (packet->tcp_flags & COLO_TCP_ACK)
 		edit_ack_and_window(stream, packet);
 	edit_timestamp(stream, packet);
-	stream->out_end = colo_max_pos(stream->out_end, colo_packet_end(packet));
+	if (colo_packet_is_syn(packet) && packet->options & COLO_OPT_MP_CAPABLE)
+		packet->edit.mask |= COLO_EDIT_MP_CAPABLE;
+	/* Only a checkpoint releases it, and then as it was signed. */
+	if (packet->options & COLO_OPT_SIGNED)
+		packet->edit.mask = 0;
+	stream->out_end = colo_max_pos(stream->out_end, end);
 }
 
 /* Did it mean to promise more than it may? Behind the client's FIN no window is of use. */
@@ -430,7 +390,7 @@ static void set_kept(struct colo_stream *stream, struct colo_packet *packet, str
 void colo_stream_leave(struct colo_flow *flow, struct colo_packet *packet, enum colo_reason reason,
 		       struct colo_out *out)
 {
-	edit_for_client(&flow->stream, packet);
+	edit_for_client(&flow->stream, packet, colo_packet_end(packet));
 	colo_node_release(packet, reason, out);
 }
 
@@ -445,7 +405,7 @@ void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,
 {
 	struct colo_stream *stream = &flow->stream;
 
-	edit_for_client(stream, packet);
+	edit_for_client(stream, packet, colo_packet_end(packet));
 	packet->reason = (u8)reason;
 	if (is_clamped(stream, packet) && !colo_packet_units(packet) && !stream->p_acks.tail) {
 		set_kept(stream, packet, out);
@@ -478,9 +438,20 @@ static bool kept_has_news(struct colo_stream *stream)
 		return false;
 	edit->ack = ack;
 	edit->window = window;
-	edit->seq = stream->out_end;
-	edit->mask |= COLO_EDIT_SEQ | COLO_EDIT_ACK | COLO_EDIT_WINDOW;
+	edit->mask |= COLO_EDIT_ACK | COLO_EDIT_WINDOW;
+	if (stream->flags & COLO_STREAM_ANCHORED) {
+		edit->seq = stream->out_end;
+		edit->mask |= COLO_EDIT_SEQ;
+	}
 	return true;
+}
+
+static void stamp_kept(const struct colo_stream *stream, struct colo_packet *kept)
+{
+	if (!(kept->options & COLO_OPT_TIMESTAMPS))
+		return;
+	kept->edit.timestamp = colo_max_pos(kept->tsval, stream->out_tsval);
+	kept->edit.mask |= COLO_EDIT_TSVAL;
 }
 
 /* Rule tcp-window: when the secondary's edge rises and the primary has nothing to say. */
@@ -489,13 +460,17 @@ static void send_kept_again(struct colo_flow *flow, struct colo_out *out)
 	struct colo_stream *stream = &flow->stream;
 	struct colo_packet *kept = stream->kept;
 
-	if (!kept || out->resend == kept || !kept_has_news(stream))
+	if (!kept)
+		return;
+	if (out->resend == kept) {
+		/* A part leaves before it. */
+		stamp_kept(stream, kept);
+		return;
+	}
+	if (!kept_has_news(stream))
 		return;
 	note_out_ack(stream, kept->edit.ack, kept->edit.window, stream->shift);
-	if (kept->options & COLO_OPT_TIMESTAMPS) {
-		kept->edit.timestamp = colo_max_pos(kept->tsval, stream->out_tsval);
-		kept->edit.mask |= COLO_EDIT_TSVAL;
-	}
+	stamp_kept(stream, kept);
 	kept->reason = COLO_RELEASE_WINDOW;
 	if (colo_before(stream->out_ack, kept->ack) ||
 	    (stream->flags & COLO_STREAM_SCALE ? colo_before(stream->s_edge, stream->p_edge)
@@ -505,6 +480,49 @@ static void send_kept_again(struct colo_flow *flow, struct colo_out *out)
 	}
 	stream->kept = NULL;
 	colo_node_release(kept, COLO_RELEASE_WINDOW, out);
+}
+
+/**
+ * colo_stream_release_part() - Let go the segments of a packet that have matched (rule tcp-gso).
+ *
+ * Its last segment waits for the whole, as a FIN may be in it.
+ */
+void colo_stream_release_part(struct colo_flow *flow, struct colo_packet *packet,
+			      struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	u32 to = packet->payload_len - 1;
+
+	if (out->part.packet || !packet->gso_size || packet->payload_len <= packet->gso_size ||
+	    packet->tcp_flags & (COLO_TCP_SYN | COLO_TCP_RST) ||
+	    packet->options & COLO_OPT_SIGNED || !colo_after(stream->matched, packet->seq) ||
+	    !colo_stream_may_leave(flow, packet))
+		return;
+	if (colo_before(stream->matched, packet->seq + to))
+		to = stream->matched - packet->seq;
+	to -= to % packet->gso_size;
+	if (to <= packet->left)
+		return;
+	edit_for_client(stream, packet, packet->seq + to);
+	packet->reason = COLO_RELEASE_MATCHED;
+	out->part.packet = packet;
+	out->part.from = packet->left;
+	out->part.to = to;
+	packet->left = to;
+}
+
+static void release_queue(struct colo_flow *flow, struct colo_out *out)
+{
+	struct colo_stream *stream = &flow->stream;
+	struct colo_packet *head;
+
+	while ((head = colo_queue_head(&stream->p_queue)) && head != stream->p_cursor) {
+		if (!colo_stream_may_leave(flow, head))
+			return;
+		colo_queue_pop(&stream->p_queue);
+		colo_stream_let_go(flow, head,
+				   is_rst(head) ? COLO_RELEASE_RST : COLO_RELEASE_MATCHED, out);
+	}
 }
 
 /**
@@ -518,17 +536,15 @@ void colo_stream_release(struct colo_flow *flow, struct colo_out *out)
 	struct colo_stream *stream = &flow->stream;
 	struct colo_packet *head;
 
-	while ((head = colo_queue_head(&stream->p_queue)) && head != stream->p_cursor &&
-	       colo_stream_may_leave(flow, head)) {
-		colo_queue_pop(&stream->p_queue);
-		colo_stream_let_go(flow, head,
-				   is_rst(head) ? COLO_RELEASE_RST : COLO_RELEASE_MATCHED, out);
-	}
+	release_queue(flow, out);
 	while ((head = colo_queue_head(&stream->p_acks)) && colo_stream_may_leave(flow, head)) {
 		colo_queue_pop(&stream->p_acks);
 		colo_stream_let_go(flow, head,
 				   colo_packet_units(head) ? COLO_RELEASE_REPEAT : COLO_RELEASE_ACK,
 				   out);
 	}
+	head = colo_queue_head(&stream->p_queue);
+	if (head)
+		colo_stream_release_part(flow, head, out);
 	send_kept_again(flow, out);
 }
