@@ -10,9 +10,7 @@
 #include "ns3/string.h"
 #include "ns3/type-id.h"
 
-#include <algorithm>
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <fmt/format.h>
 #include <iostream>
 #include <limits>
@@ -53,62 +51,10 @@ Exit status: 0 done, 1 the workload did not end well (a reset, a wrong byte, or
 not over within --time), 2 wrong usage or input.
 )";
 
-/** A number in its whole text, or an error that names the option. */
-template <typename Number>
-Number
-ParseNumber(const std::string& option, const std::string& text, Number min, Number max)
-{
-    Number number{};
-    const char* end = text.data() + text.size();
-    const auto result = std::from_chars(text.data(), end, number);
-    if (result.ec == std::errc::invalid_argument || result.ptr != end)
-    {
-        throw ColoUsageError(fmt::format("option --{}: '{}' is not a number", option, text));
-    }
-    if (result.ec != std::errc() || !(number >= min && number <= max))
-    {
-        throw ColoUsageError(
-            fmt::format("option --{}: {} is not in {} to {}", option, text, min, max));
-    }
-    return number;
-}
-
-/** A bound of an option: its value and how one writes it. */
-struct TimeBound
-{
-    Time value;
-    const char* text;
-};
-
 Time
-ParseTime(const std::string& option, const std::string& text, TimeBound min, TimeBound max)
+ParseTime(const std::string& option, const std::string& text, ColoTimeBound min, ColoTimeBound max)
 {
-    static const std::pair<std::string, double> units[] = {{"ns", 1},
-                                                           {"us", 1e3},
-                                                           {"ms", 1e6},
-                                                           {"s", 1e9},
-                                                           {"min", 60e9}};
-
-    const std::size_t split = std::min(text.find_first_not_of("0123456789."), text.size());
-    const auto unit = std::find_if(std::begin(units), std::end(units), [&](const auto& known) {
-        return text.substr(split) == known.first;
-    });
-    double value = 0;
-    const char* end = text.data() + split;
-    const auto result = std::from_chars(text.data(), end, value);
-    if (unit == std::end(units) || result.ec == std::errc::invalid_argument || result.ptr != end)
-    {
-        throw ColoUsageError(
-            fmt::format("option --{}: '{}' is not a time such as 200us or 1.5s", option, text));
-    }
-    const double ns = value * unit->second;
-    if (result.ec != std::errc() || ns < min.value.GetNanoSeconds() ||
-        ns > max.value.GetNanoSeconds())
-    {
-        throw ColoUsageError(
-            fmt::format("option --{}: {} is not in {} to {}", option, text, min.text, max.text));
-    }
-    return NanoSeconds(static_cast<int64_t>(ns + 0.5));
+    return NanoSeconds(ColoParseTimeNs(option, text, min, max));
 }
 
 po::options_description
@@ -163,46 +109,6 @@ ReadAttribute(const po::option& option)
             fmt::format("option --{0}: needs a value, as in --{0}=VALUE", option.string_key));
     }
     return {option.string_key, option.value.front()};
-}
-
-po::variables_map
-ReadCommandLine(int argc,
-                char* argv[],
-                const po::options_description& options,
-                std::vector<std::pair<std::string, std::string>>& attributes)
-{
-    using namespace po::command_line_style;
-    po::variables_map values;
-    try
-    {
-        const po::parsed_options parsed =
-            po::command_line_parser(argc, argv)
-                .options(options)
-                .style((unix_style | allow_long_disguise) & ~allow_guessing & ~allow_long_disguise &
-                       ~allow_short)
-                .allow_unregistered()
-                .run();
-        for (const auto& option : parsed.options)
-        {
-            if (option.string_key.empty())
-            {
-                throw ColoUsageError(
-                    fmt::format("unexpected argument '{}'; --help lists the options",
-                                option.value.empty() ? "" : option.value.front()));
-            }
-            if (option.unregistered)
-            {
-                attributes.push_back(ReadAttribute(option));
-            }
-        }
-        po::store(parsed, values);
-        po::notify(values);
-    }
-    catch (const po::error& error)
-    {
-        throw ColoUsageError(error.what());
-    }
-    return values;
 }
 
 /** \return whether a class has an attribute of its own, as Config::SetDefault() wants it. */
@@ -311,7 +217,10 @@ ParseColoScenarioOptions(int argc, char* argv[])
 {
     const po::options_description description = DescribeOptions();
     ColoScenarioOptions options;
-    const po::variables_map values = ReadCommandLine(argc, argv, description, options.attributes);
+    const po::variables_map values =
+        ColoReadCommandLine(argc, argv, description, [&](const po::option& option) {
+            options.attributes.push_back(ReadAttribute(option));
+        });
     if (values.count("help"))
     {
         std::cout << ABOUT << "\n" << description << MORE;
@@ -320,7 +229,7 @@ ParseColoScenarioOptions(int argc, char* argv[])
 
     auto text = [&](const char* name) { return values[name].as<std::string>(); };
     auto integer = [&](const char* name, uint64_t min, uint64_t max) {
-        return ParseNumber<uint64_t>(name, text(name), min, max);
+        return ColoParseNumber<uint64_t>(name, text(name), min, max);
     };
     constexpr uint64_t GIGABYTE = 1000000000;
     options.workload = values.count("workload")
@@ -332,13 +241,15 @@ ParseColoScenarioOptions(int argc, char* argv[])
     options.requestResponse.responseBytes = integer("response-size", 1, GIGABYTE);
     options.requestResponse.connections =
         integer("connections", 1, ColoDialogue::MAX_CONVERSATIONS);
-    options.requestResponse.thinkTime =
-        ParseTime("think-time", text("think-time"), {Time(), "0s"}, {Minutes(60), "60min"});
-    options.divergence = ParseNumber<double>("divergence", text("divergence"), 0, 1);
-    options.lag = ParseTime("lag", text("lag"), {Time(), "0s"}, {Minutes(1), "1min"});
+    options.requestResponse.thinkTime = ParseTime("think-time",
+                                                  text("think-time"),
+                                                  {0, "0s"},
+                                                  {Minutes(60).GetNanoSeconds(), "60min"});
+    options.divergence = ColoParseNumber<double>("divergence", text("divergence"), 0, 1);
+    options.lag = ParseTime("lag", text("lag"), {0, "0s"}, {Minutes(1).GetNanoSeconds(), "1min"});
     options.seed = integer("seed", 1, std::numeric_limits<uint32_t>::max());
     options.time =
-        ParseTime("time", text("time"), {NanoSeconds(1), "1ns"}, {Minutes(1440), "1440min"});
+        ParseTime("time", text("time"), {1, "1ns"}, {Minutes(1440).GetNanoSeconds(), "1440min"});
     options.isProtected = ParseProtection(text("protection"));
     options.out = values.count("out") ? text("out") : "";
     if (values.count("out") && options.out.empty())

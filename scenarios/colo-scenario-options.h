@@ -4,25 +4,19 @@
 #ifndef COLO_SCENARIO_OPTIONS_H
 #define COLO_SCENARIO_OPTIONS_H
 
+#include "colo-command-line.h"
+
 #include "ns3/colo-dialogue.h"
 #include "ns3/nstime.h"
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace ns3
 {
-
-/** The command line, or a file that it names, is of no use; what() is one line for the user. */
-class ColoUsageError : public std::runtime_error
-{
-  public:
-    using std::runtime_error::runtime_error;
-};
 
 /** What one run of colo-scenario is asked to do. */
 struct ColoScenarioOptions

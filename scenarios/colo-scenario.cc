@@ -3,6 +3,7 @@
  *
  * A protected guest pair under one workload: options in, table and files out.
  */
+#include "colo-command-line.h"
 #include "colo-report.h"
 #include "colo-result-folder.h"
 #include "colo-scenario-options.h"

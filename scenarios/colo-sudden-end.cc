@@ -3,9 +3,9 @@
  */
 #include "colo-sudden-end.h"
 
+#include "colo-command-line.h"
 #include "colo-result-folder.h"
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -121,21 +121,6 @@ ColoSayKeptWords()
     std::cerr.rdbuf(g_cerr);
     std::clog.rdbuf(g_clog);
     std::cerr << g_keptWords.str();
-}
-
-std::string
-ColoOneLine(std::string text)
-{
-    while (!text.empty() && text.back() == '\n')
-    {
-        text.pop_back();
-    }
-    std::replace_if(
-        text.begin(),
-        text.end(),
-        [](unsigned char character) { return character < 0x20 || character == 0x7f; },
-        ' ');
-    return text;
 }
 
 } // namespace ns3

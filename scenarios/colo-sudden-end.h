@@ -9,9 +9,6 @@
 namespace ns3
 {
 
-/** How the program exits if its options or files are of no use. */
-constexpr int COLO_EXIT_USAGE = 2;
-
 /**
  * From now on the end of the program leaves no draft folder behind, be it a signal or that ns-3
  * gives up: then one line says why, where ns-3 would print a trace. ns-3's own words on stderr
@@ -27,9 +24,6 @@ void ColoBlameForSuddenEnd(const std::string& options);
 
 /** Print what ns-3 had to say on stderr. */
 void ColoSayKeptWords();
-
-/** \param text anything. \return it on one line, without control characters. */
-std::string ColoOneLine(std::string text);
 
 } // namespace ns3
 

@@ -1,0 +1,85 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_REPLAY_RUN_H
+#define COLO_REPLAY_RUN_H
+
+#include "colo-replay-input.h"
+#include "colo-replay-output.h"
+#include "colo-replay-statistics.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace ns3
+{
+
+/**
+ * The proxy of a primary host, given captured packets in place of guests. With --fix-isn also the
+ * one of the secondary host, whose output goes to the first.
+ */
+class ColoReplayRun : private ColoEngineRoom
+{
+  public:
+    /**
+     * \param options what is asked for.
+     * \param statistics is told what happens; must outlive this.
+     * \param output likewise.
+     */
+    ColoReplayRun(const ColoReplayOptions& options,
+                  ColoReplayStatistics& statistics,
+                  ColoReplayOutput& output);
+    ~ColoReplayRun() override;
+
+    /**
+     * \param packet the next one.
+     * \param originNs when its time begins, since 1970.
+     */
+    void Take(const ColoReplayPacket& packet, int64_t originNs);
+    /** The captures are over: what is still held is reported. */
+    void Finish();
+
+    /** \return the node of the primary host, to read its statistics. */
+    const colo_node& GetNode() const;
+
+  private:
+    class Frame;
+    class FixRoom;
+
+    // ColoEngineRoom
+    void Release(std::unique_ptr<ColoFrame> frame) override;
+    void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
+    void Remirror(std::vector<uint8_t> bytes) override;
+    void Drop(std::unique_ptr<ColoFrame> frame) override;
+    void Mismatch(const colo_mismatch& mismatch) override;
+    void Act(uint32_t actions, uint32_t epoch) override;
+
+    void Outbound(const ColoReplayPacket& packet);
+    void Inbound(const ColoReplayPacket& packet);
+    std::unique_ptr<Frame> MakeFrame(colo_side side, const ColoReplayPacket& packet);
+    void Leave(const Frame& frame, const uint8_t* bytes, std::size_t size, bool isPart);
+    void AdvanceTo(uint64_t ns);
+    void Commit();
+    void Note(const ColoReplayVerdict& verdict);
+    ColoReplayVerdict MakeVerdict(ColoReplayVerdict::Event event, const Frame& frame) const;
+
+    const std::optional<uint64_t> m_commitAfterNs;
+    const uint16_t m_gsoBytes;
+    ColoReplayStatistics& m_statistics;
+    ColoReplayOutput& m_output;
+    int64_t m_originNs{0};
+    uint64_t m_nowNs{0};
+    uint64_t m_commitNs{COLO_NEVER_NS};
+    uint32_t m_commitEpoch{0};
+    ColoFramePool m_pool;
+    const ColoReplayPacket* m_judged{nullptr}; //!< whose arrival brings on what is noted
+    list_head m_held; //!< frames that the engines have, in the order of their arrival
+    std::unique_ptr<FixRoom> m_fixRoom;
+    std::unique_ptr<ColoEngine> m_fix; //!< only with --fix-isn
+    std::unique_ptr<ColoEngine> m_compare;
+};
+
+} // namespace ns3
+
+#endif /* COLO_REPLAY_RUN_H */
