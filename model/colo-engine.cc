@@ -8,8 +8,6 @@
 #include "colo_remirror.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <fmt/format.h>
 #include <random>
 
 namespace ns3
@@ -195,7 +193,8 @@ inline void
 ColoEngine::Learn(const ColoFrame& frame, Arrived& arrived) const
 {
     frame.Parse(arrived.key);
-    arrived.hash = m_hash(ColoKeyWords(arrived.key));
+    const ColoKeyWords words(arrived.key);
+    arrived.hash = m_flows.IsLast(words) ? 0 : m_hash(words);
 }
 
 void
@@ -229,6 +228,10 @@ ColoEngine::Input(std::unique_ptr<ColoFrame>* frames, std::size_t count, uint64_
         {
             Learn(*frames[i], arrived[i]);
             tables[i] = GetTable(*frames[i]);
+            if (!arrived[i].hash)
+            {
+                continue;
+            }
             switch (tables[i])
             {
             case COLO_CONN_STREAM:
@@ -244,6 +247,10 @@ ColoEngine::Input(std::unique_ptr<ColoFrame>* frames, std::size_t count, uint64_
         }
         for (std::size_t i = 0; i < burst; i++)
         {
+            if (!arrived[i].hash)
+            {
+                continue;
+            }
             switch (tables[i])
             {
             case COLO_CONN_STREAM:
@@ -559,64 +566,6 @@ ColoEngine::Emit(colo_packet* packet, std::vector<uint8_t> bytes)
         frame->m_packet.reason = packet->reason;
     }
     m_room.Emit(*frame, std::move(bytes));
-}
-
-namespace
-{
-
-std::string
-EndToString(const colo_key& key, const uint8_t* address, uint16_t port)
-{
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(key.family == 6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
-    const bool hasPorts = key.protocol == COLO_PROTOCOL_TCP || key.protocol == COLO_PROTOCOL_UDP ||
-                          key.protocol == COLO_PROTOCOL_SCTP;
-    if (!hasPorts)
-    {
-        return text;
-    }
-    return key.family == 6 ? fmt::format("[{}]:{}", text, port) : fmt::format("{}:{}", text, port);
-}
-
-std::string
-ProtocolToString(const colo_key& key)
-{
-    switch (key.protocol)
-    {
-    case COLO_PROTOCOL_TCP:
-        return "";
-    case COLO_PROTOCOL_UDP:
-        return " udp";
-    case COLO_PROTOCOL_SCTP:
-        return " sctp";
-    case COLO_PROTOCOL_ICMP:
-    case COLO_PROTOCOL_ICMPV6:
-        return fmt::format(" icmp {}", key.guest_port);
-    default:
-        return fmt::format(" protocol {}", key.protocol);
-    }
-}
-
-} // namespace
-
-std::string
-ColoKeyToString(const colo_key& key)
-{
-    if (!key.family)
-    {
-        return "malformed";
-    }
-    std::string text = EndToString(key, key.guest, key.guest_port) + " > " +
-                       EndToString(key, key.peer, key.peer_port) + ProtocolToString(key);
-    if (key.vlan)
-    {
-        text += fmt::format(" vlan {}", key.vlan);
-    }
-    if (key.inner_vlan)
-    {
-        text += fmt::format(".{}", key.inner_vlan);
-    }
-    return text;
 }
 
 } // namespace ns3

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include "colo-frame.h"
+#include "colo-key.h"
 #include "colo-reassembly.h"
 #include "colo-table.h"
 
@@ -143,7 +144,7 @@ class ColoEngine
     struct Arrived
     {
         colo_key key;
-        uint64_t hash;
+        uint64_t hash; //!< 0 if its flow is the last that was found
     };
 
     void Learn(const ColoFrame& frame, Arrived& arrived) const;
@@ -187,15 +188,6 @@ class ColoEngine
     bool m_isTelling{false};
     std::deque<colo_out> m_untold; //!< decided while the room was being told something
 };
-
-/**
- * \ingroup colo
- * \param key a connection.
- * \return "10.0.0.2:80 > 10.0.0.1:40000", the guest's end first; what is not TCP says so behind it:
- *         "... udp", "10.0.0.2 > 10.0.0.1 icmp 7" with an echo's identifier, "... protocol 47"; and
- *         so do VLAN tags: "... vlan 5.7". "malformed" if it cannot be parsed.
- */
-std::string ColoKeyToString(const colo_key& key);
 
 } // namespace ns3
 

@@ -211,10 +211,19 @@ class ColoTable
     void PrefetchEntry(uint64_t hash) const;
     /**
      * \param key a connection.
-     * \param hash of it.
+     * \param hash of it; 0 if it is not known yet, as it was the last one.
      * \return its entry, null if there is none.
      */
     Entry* Find(const colo_key& key, uint64_t hash) const;
+    /**
+     * \param key a connection.
+     * \return whether it is the one that was found last. Both guests' packets often come one after
+     *         the other, and a transfer's many at once: then neither hash nor line are looked at.
+     */
+    bool IsLast(const ColoKeyWords& key) const
+    {
+        return m_last && key.IsSame(m_last->conn.key);
+    }
     Entry* Find(const colo_key& key) const;
     /**
      * \param key a connection that has no entry.
@@ -306,6 +315,7 @@ class ColoTable
     std::size_t m_lineMask{0};
     std::size_t m_sizeMax{0}; //!< grows beyond it
     std::size_t m_size{0};
+    mutable Entry* m_last{nullptr};
     std::vector<Entry*> m_slabs;
     std::vector<void*> m_allocated;
     uint32_t m_used{0};    //!< entries of the slabs that were in use once
@@ -388,21 +398,28 @@ template <typename Entry>
 inline Entry*
 ColoTable<Entry>::Find(const colo_key& key, uint64_t hash) const
 {
+    const ColoKeyWords words(key);
+    if (IsLast(words))
+    {
+        return m_last;
+    }
     if (!m_size)
     {
         return nullptr;
     }
-    const Line& line = GetLine(hash);
-    const uint32_t found = line.Match(GetTag(hash));
+    const uint64_t place = hash ? hash : m_hash(words);
+    const Line& line = GetLine(place);
+    const uint32_t found = line.Match(GetTag(place));
     if (found)
     {
         Entry* entry = GetEntry(line.GetNumber(__builtin_ctz(found)));
-        if (ColoKeyWords(key).IsSame(entry->conn.key))
+        if (words.IsSame(entry->conn.key))
         {
+            m_last = entry;
             return entry;
         }
     }
-    return !found && !line.overflow ? nullptr : FindFurther(key, hash);
+    return !found && !line.overflow ? nullptr : FindFurther(key, place);
 }
 
 /** What is neither its line's first of that tag nor unknown, about one in twenty. */
@@ -493,6 +510,7 @@ template <typename Entry>
 void
 ColoTable<Entry>::Erase(Entry* entry)
 {
+    m_last = entry == m_last ? nullptr : m_last;
     const uint64_t hash = GetHash(entry->conn.key);
     for (uint64_t at = hash;; at++)
     {

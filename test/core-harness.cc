@@ -245,6 +245,8 @@ Core::Absorb(colo_out& out)
         BOOST_TEST(part.from % part.packet->gso_size == 0U);
         BOOST_TEST(part.to % part.packet->gso_size == 0U);
         Sent sent = Send(part.packet);
+        m_sent.back().parsed.payload_len = part.to;
+        m_sent.back().parsed.tcp_flags &= uint8_t(~COLO_TCP_FIN);
         std::string text = std::to_string(part.from) + ":" + std::to_string(part.to);
         Append(m_released, "part " + text + Edits(*part.packet, sent));
     }

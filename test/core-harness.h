@@ -83,7 +83,7 @@ class Core
     size_t m_headLength = SIZE_MAX; //!< bytes of a frame that lie in the packet's head, if less
     colo_node m_node;
     uint16_t m_gsoSize = 0;   //!< of the frames to come
-    std::vector<Sent> m_sent; //!< every frame let go, resent ones included
+    std::vector<Sent> m_sent; //!< every frame let go, resent ones and parts included
     std::vector<Bytes> m_remirrored;
 
   protected:

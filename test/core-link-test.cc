@@ -59,19 +59,21 @@ Icmpv6(int type)
 }
 
 // What the primary answers for both, and a copy of the secondary's would only confuse.
-const std::vector<Named> OF_THE_LINK = {{"ARP reply", Link(0x0806, {0, 1, 8, 0, 6, 4, 0, 2})},
-                                        {"RARP", Link(0x8035, {0, 1, 8, 0, 6, 4, 0, 1})},
-                                        {"LLDP", Link(0x88cc, {2, 7, 4})},
-                                        {"802.3 length", Link(46, {0x42, 0x42, 3})},
-                                        {"IGMP", BuildFrame("igmp len 8", IPV4)},
-                                        {"MLD query", Icmpv6(130)},
-                                        {"MLD report", Icmpv6(131)},
-                                        {"MLD done", Icmpv6(132)},
-                                        {"MLDv2 report", Icmpv6(143)},
-                                        {"router solicitation", Icmpv6(133)},
-                                        {"router advertisement", Icmpv6(134)},
-                                        {"neighbour advertisement", Icmpv6(136)},
-                                        {"redirect", Icmpv6(137)}};
+const std::vector<Named> OF_THE_LINK = {
+    {"ARP reply", Link(0x0806, {0, 1, 8, 0, 6, 4, 0, 2})},
+    {"RARP", Link(0x8035, {0, 1, 8, 0, 6, 4, 0, 1})},
+    {"LLDP", Link(0x88cc, {2, 7, 4})},
+    {"802.3 length", Link(46, {0x42, 0x42, 3})},
+    {"IGMP", BuildFrame("igmp len 8", IPV4)},
+    {"MLD query", Icmpv6(130)},
+    {"MLD report", Icmpv6(131)},
+    {"MLD done", Icmpv6(132)},
+    {"MLDv2 report", Icmpv6(143)},
+    {"MLDv2 report behind a router alert", Extended(Icmpv6(143), 0, Bytes(8))},
+    {"router solicitation", Icmpv6(133)},
+    {"router advertisement", Icmpv6(134)},
+    {"neighbour advertisement", Icmpv6(136)},
+    {"redirect", Icmpv6(137)}};
 
 std::vector<Named>
 CannotBeParsed()

@@ -71,6 +71,12 @@ StreamModel::OptionsOf(const Event& event) const
     {
         options = {3, 3, uint8_t(m_script.shift), 1};
     }
+    bool other = event.actor == Actor::SECONDARY && event.flags & SYN &&
+                 SecondaryStream(event.generation)[0] == OTHER_SYN_UNIT;
+    if (other)
+    {
+        options.insert(options.end(), {2, 4, 1000 >> 8, 1000 & 0xff});
+    }
     if (event.stamp)
     {
         options.insert(options.end(), {1, 1, 8, 10, 0, 0, uint8_t(event.stamp >> 8)});
@@ -117,9 +123,11 @@ StreamModel::IsPossible(const Event& event) const
     }
     for (uint32_t later = event.generation + 1; later < m_connections.size(); later++)
     {
-        // The next one has begun for this guest, and for the client.
+        // The next one has begun for this guest. What the client said before may still be under
+        // way.
         const Connection& next = m_connections[later];
-        if (event.actor == Actor::SECONDARY ? next.secondary.syn : next.primary.syn)
+        bool stale = event.actor == Actor::CLIENT && (guestOpens || !(event.flags & SYN));
+        if (!stale && (event.actor == Actor::SECONDARY ? next.secondary.syn : next.primary.syn))
         {
             return false;
         }
@@ -146,11 +154,12 @@ StreamModel::IsPossible(const Event& event) const
     {
         // No guest leaves a connection out.
         const Connection* last = event.generation ? &connection - 1 : nullptr;
-        bool follows = !last || (event.actor == Actor::PRIMARY ? last->primary.syn
-                                                               : last->secondary.syn);
+        bool follows =
+            !last || (event.actor == Actor::PRIMARY ? last->primary.syn : last->secondary.syn);
         return !seen.syn && follows && (guestOpens || connection.opened);
     }
-    return seen.syn && connection.opened && EndOf(event) <= SecondaryStream(event.generation).size();
+    return seen.syn && connection.opened &&
+           EndOf(event) <= SecondaryStream(event.generation).size();
 }
 
 // A secondary that has become a copy closes where the primary does.
@@ -218,8 +227,8 @@ StreamModel::Answer(const Event& event)
     }
     else
     {
-        connection.clientAck = std::max(connection.clientAck,
-                                        std::min(event.ack, connection.sentEnd));
+        connection.clientAck =
+            std::max(connection.clientAck, std::min(event.ack, connection.sentEnd));
         segment.ack = generation.primaryIsn + connection.clientAck;
     }
     m_event = &event;
@@ -229,300 +238,8 @@ StreamModel::Answer(const Event& event)
 void
 StreamModel::OnGiven(const RoomPacket& packet, bool)
 {
+    m_latest = &packet;
     m_given[packet.number] = Given{*m_event, EndOf(*m_event)};
-}
-
-uint32_t
-StreamModel::Common(const Connection& connection) const
-{
-    uint32_t at = 0;
-    while (at < connection.covered || (connection.primary.units[at] != NOTHING &&
-                                       connection.primary.units[at] == connection.secondary.units[at]))
-    {
-        at++;
-    }
-    return at;
-}
-
-bool
-StreamModel::Differs(const Connection& connection) const
-{
-    uint32_t at = Common(connection);
-    const Seen& p = connection.primary;
-    const Seen& s = connection.secondary;
-    bool pHas = p.units[at] != NOTHING;
-    bool sHas = s.units[at] != NOTHING;
-    bool pResets = p.reset && p.resetAt == at && !connection.resetCovered;
-    bool sResets = s.reset && s.resetAt == at;
-    return (pHas && sHas) || (pHas && sResets) || (pResets && sHas);
-}
-
-// The one that the core compares: the first of which it holds something, else the last.
-uint32_t
-StreamModel::CurrentGeneration() const
-{
-    uint32_t current = 0;
-    for (uint32_t i = 0; i < m_connections.size(); i++)
-    {
-        current = m_connections[i].primary.syn ? i : current;
-    }
-    for (const auto& [core, packet] : InCore())
-    {
-        if (core->side == COLO_PRIMARY && !IsKept(*core))
-        {
-            current = std::min(current, m_given.at(packet->number).event.generation);
-        }
-    }
-    return current;
-}
-
-bool
-StreamModel::IsAckBlocked(const Connection& connection, const Event& event) const
-{
-    if (!(event.flags & ACK) || event.flags & RST)
-    {
-        return false;
-    }
-    const Seen& s = connection.secondary;
-    if (!s.acked)
-    {
-        return true;
-    }
-    bool news = !connection.outAcked || s.ack > connection.outAck;
-    return event.ack > s.ack && !(m_script.clamp && news);
-}
-
-bool
-StreamModel::IsBlocked(const RoomPacket& packet) const
-{
-    const Given& given = m_given.at(packet.number);
-    const Connection& connection = m_connections[given.event.generation];
-    uint32_t common = Common(connection);
-    if (given.event.flags & RST)
-    {
-        const Seen& s = connection.secondary;
-        bool both = s.reset && s.resetAt == given.event.begin;
-        return !connection.resetCovered && !(both && common >= given.event.begin);
-    }
-    bool data = given.end > given.event.begin;
-    return (data && given.end > common) || IsAckBlocked(connection, given.event);
-}
-
-void
-StreamModel::JudgeHeld(uint32_t generation)
-{
-    const RoomPacket* alone = nullptr;
-    uint32_t dataHeld = 0;
-    bool blocked = false;
-    bool ackBlocked = false;
-    uint32_t common = Common(m_connections[generation]);
-    std::vector<const RoomPacket*> free;
-    for (const auto& [core, packet] : InCore())
-    {
-        const Given& given = m_given.at(packet->number);
-        if (core->side != COLO_PRIMARY || IsKept(*core) || given.event.generation != generation)
-        {
-            continue;
-        }
-        bool isData = given.end > given.event.begin || given.event.flags & RST;
-        bool isBlocked = IsBlocked(*packet);
-        blocked = blocked || isBlocked;
-        ackBlocked = ackBlocked || (isBlocked && (!isData || given.end <= common));
-        dataHeld += isData;
-        alone = isData ? packet.get() : alone;
-        if (!isBlocked)
-        {
-            free.push_back(packet.get());
-        }
-    }
-    for (const RoomPacket* packet : free)
-    {
-        const Given& given = m_given.at(packet->number);
-        bool isData = given.end > given.event.begin || given.event.flags & RST;
-        Require(isData ? blocked : ackBlocked, "a packet waits for nothing (liveness)");
-    }
-    if (dataHeld != 1 || !alone->core.gso_size || alone->core.tcp_flags & (SYN | RST))
-    {
-        return;
-    }
-    // The only one that waits has left as far as whole segments matched.
-    const Given& given = m_given.at(alone->number);
-    Connection& connection = m_connections[generation];
-    if (given.event.begin <= connection.sentEnd && common > given.event.begin &&
-        !IsAckBlocked(connection, given.event))
-    {
-        uint32_t to = std::min(common - given.event.begin, alone->core.payload_len - 1);
-        to -= to % alone->core.gso_size;
-        Require(alone->core.left >= to, "whole segments wait for the last byte (tcp-gso)");
-    }
-}
-
-void
-StreamModel::Judge()
-{
-    uint32_t generation = CurrentGeneration();
-    const Connection& connection = m_connections[generation];
-    bool differs = !connection.ended && Differs(connection);
-    bool running = m_node.state == COLO_NODE_RUNNING;
-    Require(!differs || !running, "the guests differ, and no checkpoint is asked for");
-    Require(running || differs || m_explained, "a checkpoint is asked for without a reason");
-    if (running && !connection.ended)
-    {
-        JudgeHeld(generation);
-    }
-}
-
-void
-StreamModel::CheckPromise(Connection& connection, const Given& given, const Sent& sent)
-{
-    uint32_t clientIsn = m_script.generations[given.event.generation].clientIsn;
-    uint32_t ack = sent.parsed.ack - clientIsn;
-    const Seen& s = connection.secondary;
-    // A kept ack may leave as the next connection begins, and be dropped for that in the same call:
-    // then nobody tells whether for the first time.
-    bool last = sent.exit == Exit::RESEND && sent.packet.core.reason == COLO_DROP_SUPERSEDED;
-    bool resent = last || sent.packet.core.reason == COLO_RELEASE_WINDOW;
-    uint32_t meant = resent ? std::max(connection.primary.ack, given.event.ack) : given.event.ack;
-    Require(s.acked && ack <= s.ack, "an ack that the secondary never gave (output-commit)");
-    Require(ack <= meant, "an ack that the primary never gave");
-    Require(resent || ack == std::min(meant, s.ack), "an ack is lowered too far (tcp-pure-ack)");
-    Require(resent || m_script.clamp || ack == meant, "an ack is lowered under ack=hold");
-
-    uint32_t unit = 1U << Scale(given.event);
-    uint32_t own = given.event.ack + (given.event.window << Scale(given.event));
-    own = resent ? std::max(connection.primary.edge, own) : own;
-    uint32_t edge = ack + (uint32_t(sent.parsed.window) << Scale(given.event));
-    uint32_t promised = connection.outAcked ? connection.outEdge : 0;
-    if (given.event.window || resent)
-    {
-        // Without scales in the SYNs the scale is nought, and known.
-        Require(edge <= std::max(s.edge, promised), "a window that the secondary never gave");
-        Require(edge <= std::max(own, promised), "a window that the primary never gave");
-        uint32_t allowed = std::min(own, std::max(s.edge, promised));
-        uint32_t most = ack + (0xffffU << Scale(given.event));
-        Require(last || edge + unit > std::min(allowed, most), "a window is lowered too far (tcp-window)");
-    }
-    connection.outAck = std::max(connection.outAck, ack);
-    connection.outEdge = std::max(promised, edge);
-    connection.outAcked = true;
-}
-
-void
-StreamModel::OnSent(const Sent& sent)
-{
-    const Given& given = m_given.at(sent.packet.number);
-    const Event& event = given.event;
-    Connection& connection = m_connections[event.generation];
-    uint32_t isn = m_script.generations[event.generation].primaryIsn;
-    bool commit = sent.packet.core.reason == COLO_RELEASE_COMMIT;
-    Require(event.actor == Actor::PRIMARY, "the secondary's packet left");
-    for (uint32_t earlier = 0; earlier < event.generation; earlier++)
-    {
-        for (const auto& [core, packet] : InCore())
-        {
-            bool waits = !IsKept(*core) && core->reason != COLO_DROP_SUPERSEDED;
-            Require(core->side != COLO_PRIMARY || !waits || commit ||
-                        m_given.at(packet->number).event.generation != earlier,
-                    "a connection begins before the last one has left (tcp-reopen)");
-        }
-    }
-    if (commit && colo_packet_units(&sent.packet.core))
-    {
-        Require(!m_committing || sent.packet.number > m_lastCommitted,
-                "a commit releases out of order (order)");
-        m_committing = true;
-        m_lastCommitted = sent.packet.number;
-    }
-    bool data = given.end > event.begin;
-    if (sent.exit == Exit::RESEND || !data)
-    {
-        uint32_t begin = sent.parsed.seq - isn;
-        bool reset = event.flags & RST;
-        Require(reset || begin <= connection.primary.next,
-                "an ack is numbered beyond the stream");
-    }
-    else
-    {
-        uint32_t begin = event.flags & SYN ? 0 : sent.seq - isn;
-        uint32_t end = sent.exit == Exit::PART ? begin + sent.length : given.end;
-        Require(commit || end <= Common(connection),
-                "a byte left that the secondary never sent (output-commit)");
-        Require(commit || sent.packet.core.reason == COLO_RELEASE_REPEAT ||
-                    begin <= std::max(connection.sentEnd, connection.covered),
-                "new data left out of order (order)");
-        Require(begin >= event.begin, "a packet left in front of its bytes");
-        m_releasedUnits += end - begin;
-        connection.sentEnd = std::max(connection.sentEnd, end);
-    }
-    if (event.flags & RST)
-    {
-        Require(commit || !IsBlocked(sent.packet), "a reset left alone (tcp-rst)");
-    }
-    else if (event.flags & ACK)
-    {
-        CheckPromise(connection, given, sent);
-    }
-    connection.anySent = true;
-    if (event.stamp && !(event.flags & RST))
-    {
-        bool part = sent.exit != Exit::RELEASE && getenv("X");
-        Require(part || sent.parsed.tsval >= connection.outStamp, "a stamp goes back (tcp-retransmit)");
-        connection.outStamp = sent.parsed.tsval;
-    }
-}
-
-void
-StreamModel::OnDropped(const RoomPacket& packet)
-{
-    const Given& given = m_given.at(packet.number);
-    if (given.event.actor != Actor::PRIMARY)
-    {
-        // A reset that the primary has not sent for so long is forgotten.
-        Seen& seen = m_connections[given.event.generation].secondary;
-        seen.reset = seen.reset && packet.core.reason != COLO_DROP_EXPIRED;
-        return;
-    }
-    bool ended = m_connections[given.event.generation].ended;
-    bool bare = given.end == given.event.begin && !(given.event.flags & RST);
-    Require((packet.core.reason == COLO_DROP_CLIENT_ENDED && ended) ||
-                (packet.core.reason == COLO_DROP_SUPERSEDED && bare),
-            "the primary's packet was dropped (no-loss)");
-}
-
-void
-StreamModel::OnMismatch(const colo_mismatch& mismatch)
-{
-    m_mismatches++;
-    m_explained = true;
-    uint64_t timeout = m_node.config.compare_timeout_ns;
-    auto waited = [&](colo_side side) {
-        return std::any_of(InCore().begin(), InCore().end(), [&](const auto& entry) {
-            return entry.first->side == side && !IsKept(*entry.first) &&
-                   entry.first->arrived_ns + timeout <= m_now;
-        });
-    };
-    switch (mismatch.reason)
-    {
-    case COLO_MISMATCH_TIMEOUT_DATA:
-    case COLO_MISMATCH_TIMEOUT_ACK:
-        Require(waited(COLO_PRIMARY), "a timeout of nothing that waits");
-        break;
-    case COLO_MISMATCH_EXTRA:
-        Require(waited(COLO_SECONDARY), "nothing extra waits (secondary-extra)");
-        break;
-    default:
-        Require(Differs(m_connections[CurrentGeneration()]), "a mismatch of equal streams");
-    }
-}
-
-void
-StreamModel::OnRemirror(const RoomPacket& packet, const Bytes&, const colo_packet& built)
-{
-    const Given& given = m_given.at(packet.number);
-    const Connection& connection = m_connections[given.event.generation];
-    uint32_t ack = built.ack - m_script.generations[given.event.generation].primaryIsn;
-    Require(ack == connection.clientAck, "the client did not say that (tcp-remirror)");
-    Require(given.end <= connection.clientAck, "remirrored what is news (tcp-remirror)");
 }
 
 // The secondary becomes a copy; what it sent before is of another epoch.
@@ -626,8 +343,8 @@ StreamModel::Finish()
     uint32_t ack = std::max(connection.primary.ack, connection.secondary.ack);
     for (Actor actor : {Actor::SECONDARY, Actor::PRIMARY})
     {
-        const auto& stream = actor == Actor::PRIMARY ? m_script.generations[last].primary
-                                                     : SecondaryStream(last);
+        const auto& stream =
+            actor == Actor::PRIMARY ? m_script.generations[last].primary : SecondaryStream(last);
         bool closes = stream.back() == FIN_UNIT;
         Event event;
         event.actor = actor;

@@ -99,6 +99,7 @@ class StreamModel : public Room
     std::map<uint64_t, Given> m_given; //!< by number
     std::vector<bool> m_healed;        //!< the secondary has become a copy of the primary
     const Event* m_event = nullptr;    //!< being given
+    const RoomPacket* m_latest = nullptr;
     bool m_committing = false;
     uint64_t m_lastCommitted = 0;
     bool m_explained = false; //!< the pending checkpoint was asked for with a reason

@@ -50,9 +50,9 @@ class Author
     std::mt19937 m_random;
     Script m_script;
     uint32_t m_generation = 0;
-    uint32_t m_acked = 1;     //!< what the client has sent, to be acknowledged
+    uint32_t m_acked = 1; //!< what the client has sent, to be acknowledged
     uint32_t m_stamp = 1;
-    bool m_resets = false; //!< both, at the end
+    bool m_resets = false;         //!< both, at the end
     std::vector<Event> m_ahead[2]; //!< the guests' speeches, not delivered yet
 };
 
@@ -73,7 +73,11 @@ Author::Diverge(Generation& generation)
 {
     auto& stream = generation.secondary;
     uint32_t at = 1 + Below(UnitsOf(stream) - 1);
-    if (OneIn(3))
+    if (OneIn(8))
+    {
+        stream[0] = OTHER_SYN_UNIT;
+    }
+    else if (OneIn(3))
     {
         stream[at] = FIN_UNIT;
         stream.resize(at + 1);
@@ -93,7 +97,10 @@ void
 Author::AddGeneration()
 {
     Generation generation;
-    auto nearWrap = [this] { return OneIn(2) ? uint32_t(m_random()) : 0U - Below(1500); };
+    // Around zero, where data may begin as well as anywhere (tcp-serial).
+    auto nearWrap = [this] {
+        return OneIn(2) ? uint32_t(m_random()) : 0U - (OneIn(3) ? 1 : Below(1500));
+    };
     generation.primaryIsn = nearWrap();
     generation.secondaryIsn = generation.primaryIsn + (OneIn(2) ? 0 : 777);
     generation.clientIsn = nearWrap();
@@ -368,6 +375,8 @@ LineOf(const Script& script, const Event& event)
     line << (options.empty() ? "" : " <" + options + ">") << "\");";
     line << (event.gso ? " // m_gsoSize " + std::to_string(event.gso) : "");
     const auto& stream = generation.secondary;
+    bool other = event.flags & SYN && stream[0] == OTHER_SYN_UNIT;
+    line << (other && event.actor == Actor::SECONDARY ? " // with mss 1000" : "");
     for (uint32_t at = event.begin; event.actor == Actor::SECONDARY && at < event.end; at++)
     {
         if (at >= generation.primary.size() || stream[at] != generation.primary[at])
@@ -398,8 +407,9 @@ ToText(const Script& script)
         {
             generation = event.generation;
             const Generation& isns = script.generations[generation];
-            text << "m_primaryIsn = " << isns.primaryIsn << "; m_secondaryIsn = "
-                 << isns.secondaryIsn << "; m_clientIsn = " << isns.clientIsn << ";\n";
+            text << "m_primaryIsn = " << isns.primaryIsn
+                 << "; m_secondaryIsn = " << isns.secondaryIsn
+                 << "; m_clientIsn = " << isns.clientIsn << ";\n";
         }
         switch (event.actor)
         {

@@ -42,6 +42,7 @@ struct Event
 
 const int FIN_UNIT = 256;
 const int SYN_UNIT = 257;
+const int OTHER_SYN_UNIT = 258; //!< with other options
 const int NOTHING = -1;
 
 /** One connection of the tuple: what each guest has to say, unit by unit. */

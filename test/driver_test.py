@@ -124,11 +124,30 @@ def test_unknown_program_lists_those_that_exist(built):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["run"], ["run", ""], ["show"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["no-such-command"], ["run"], ["run", ""], ["show"], ["fuzz"], ["fuzz", "0"]],
+)
 def test_wrong_usage_exits_2(built, arguments):
     done = built.ns3(*arguments)
     assert done.returncode == 2
     assert done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["soon", "-1", "1.5", "", "12345678"])
+def test_fuzz_refuses_seconds_in_one_line(built, seconds):
+    done = built.ns3("fuzz", seconds)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and f"'{seconds}'" in done.stderr
+
+
+def test_fuzz_lists_targets_that_exist(fresh):
+    (fresh.top / "test/fuzz").mkdir(parents=True)
+    (fresh.top / "test/fuzz/fuzz-sorting.cc").touch()
+    done = fresh.ns3("fuzz", "1", "no-such-target")
+    assert done.returncode == 2
+    assert "'no-such-target'" in done.stderr
+    assert "fuzz-sorting" in done.stderr
 
 
 def test_show_targets_and_help(built):

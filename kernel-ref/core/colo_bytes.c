@@ -3,8 +3,10 @@
 
 #define WORD_LEN 8
 
-u32 colo_bytes_equal(const struct colo_packet *a, u32 a_offset, const struct colo_packet *b,
-		     u32 b_offset, u32 len, colo_chunk_fn chunk)
+/** colo_bytes_equal_pieces() - The same, also where they are not in one piece, or differ. */
+u32 colo_bytes_equal_pieces(const struct colo_packet *a, u32 a_offset,
+			    const struct colo_packet *b, u32 b_offset, u32 len,
+			    colo_chunk_fn chunk)
 {
 	u32 done = 0;
 

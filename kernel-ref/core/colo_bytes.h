@@ -9,9 +9,20 @@
 extern "C" {
 #endif
 
+u32 colo_bytes_equal_pieces(const struct colo_packet *a, u32 a_offset,
+			    const struct colo_packet *b, u32 b_offset, u32 len,
+			    colo_chunk_fn chunk);
+
 /** colo_bytes_equal() - Length of the equal prefix of @len bytes at both offsets. */
-u32 colo_bytes_equal(const struct colo_packet *a, u32 a_offset, const struct colo_packet *b,
-		     u32 b_offset, u32 len, colo_chunk_fn chunk);
+static inline u32 colo_bytes_equal(const struct colo_packet *a, u32 a_offset,
+				   const struct colo_packet *b, u32 b_offset, u32 len,
+				   colo_chunk_fn chunk)
+{
+	if (a_offset + len <= a->head_len && b_offset + len <= b->head_len &&
+	    !memcmp(a->head + a_offset, b->head + b_offset, len))
+		return len;
+	return colo_bytes_equal_pieces(a, a_offset, b, b_offset, len, chunk);
+}
 
 /** colo_bytes_copy() - Copy what is contiguous at @offset, at most @len bytes; how many. */
 u32 colo_bytes_copy(const struct colo_packet *packet, u32 offset, u32 len, colo_chunk_fn chunk,

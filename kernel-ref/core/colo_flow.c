@@ -133,10 +133,6 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 	} else {
 		append_primary(stream, packet);
 		close_primary_gap(stream);
-		/* Segments that it repeats pass what is held (rule tcp-retransmit). */
-		if (colo_before(packet->seq, stream->matched) &&
-		    colo_node_may_speak(flow->conn.node, now_ns))
-			colo_stream_release_part(flow, packet, out);
 	}
 	/* Its window, ack and stamp cannot be lowered to what the secondary can keep. */
 	if (is_signed)
@@ -417,11 +413,18 @@ static void update_closed(struct colo_flow *flow)
 	colo_conn_set_closed(&flow->conn, over || !confirmed);
 }
 
+/* Segments that matched before pass what is held, with the rest still waiting (tcp-retransmit). */
+static void release_repeated_part(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
+				  struct colo_out *out)
+{
+	if (packet->gso_size && packet->side == COLO_PRIMARY && colo_packet_is_held(packet) &&
+	    !flow->stream.p_later.tail && colo_node_may_speak(flow->conn.node, now_ns))
+		colo_stream_release_part(flow, packet, out);
+}
+
 static void outbound(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
 		     struct colo_out *out)
 {
-	packet->conn = &flow->conn;
-	packet->arrived_ns = now_ns;
 	if (colo_node_shuts_out(packet, out))
 		return;
 	/* Nobody to wait for, but one that joins will begin where the primary is by then. */
@@ -429,13 +432,12 @@ static void outbound(struct colo_flow *flow, struct colo_packet *packet, u64 now
 		colo_flow_pass(packet, COLO_RELEASE_UNPROTECTED, out);
 		return;
 	}
-	if (colo_lockstep(flow, packet, now_ns, out))
-		return;
 	if (packet->side == COLO_PRIMARY)
 		primary_input(flow, packet, now_ns, out);
 	else
 		secondary_input(flow, packet, now_ns, out);
 	match_and_release(flow, now_ns, out);
+	release_repeated_part(flow, packet, now_ns, out);
 	begin_later(flow, now_ns, out);
 }
 
@@ -445,10 +447,15 @@ void colo_flow_input(struct colo_flow *flow, struct colo_packet *packet, u64 now
 	if (flow->conn.epoch != flow->conn.node->epoch)
 		colo_flow_rebase(flow);
 	colo_conn_touch(&flow->conn, now_ns);
-	if (packet->side == COLO_INBOUND)
+	if (packet->side == COLO_INBOUND) {
 		inbound(flow, packet, out);
-	else
+	} else {
+		packet->conn = &flow->conn;
+		packet->arrived_ns = now_ns;
+		if (colo_lockstep(flow, packet, now_ns, out))
+			return;
 		outbound(flow, packet, now_ns, out);
+	}
 	update_closed(flow);
 }
 

@@ -71,7 +71,8 @@ static bool secondary_in_step(struct colo_flow *flow, struct colo_packet *packet
 bool colo_lockstep(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
 		   struct colo_out *out)
 {
-	if (!is_calm(&flow->stream) || !is_plain(packet))
+	if (flow->conn.node->mode != COLO_MODE_PROTECTED || !is_calm(&flow->stream) ||
+	    !is_plain(packet))
 		return false;
 	if (packet->side == COLO_PRIMARY)
 		return primary_in_step(flow, packet, now_ns, out);

@@ -36,6 +36,7 @@ void colo_node_init(struct colo_node *node, u16 id, enum colo_role role,
 	INIT_LIST_HEAD(&node->held);
 	INIT_LIST_HEAD(&node->extra);
 	INIT_LIST_HEAD(&node->kept);
+	INIT_LIST_HEAD(&node->turning);
 	INIT_LIST_HEAD(&node->open);
 	INIT_LIST_HEAD(&node->closed);
 }
@@ -287,15 +288,14 @@ void colo_node_poll(struct colo_node *node, u64 now_ns, struct colo_out *out)
 
 void colo_node_fail_over(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
-	u32 turned = 0;
+	struct colo_packet *packet;
 
 	node->failed_over = true;
-	/* One turn of the list, of which some leave, meets every connection and keeps the order. */
-	while (turned < node->held_count) {
-		struct colo_packet *packet = first_of(&node->held);
-
+	/* One turn, in which some leave, meets every connection and keeps the order. */
+	while ((packet = first_of(&node->held)))
+		list_move_tail(&packet->held, &node->turning);
+	while ((packet = first_of(&node->turning))) {
 		list_move_tail(&packet->held, &node->held);
 		colo_seqfix_fail_over(packet, now_ns, out);
-		turned += colo_packet_is_held(packet);
 	}
 }

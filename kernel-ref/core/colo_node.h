@@ -210,6 +210,7 @@ struct colo_node {
 	struct list_head held;	/* primary packets, or waiting ones; oldest first */
 	struct list_head extra; /* secondary packets */
 	struct list_head kept;	/* acks to be sent again with a larger window */
+	struct list_head turning; /* of held, while a failover looks at each */
 	struct list_head open;	/* connections */
 	struct list_head closed;
 	u32 held_count;

@@ -115,7 +115,7 @@ static void set_ports(struct colo_packet *packet, const u8 *ports, struct colo_k
 	key->peer_port = colo_get16(ports + (inbound ? 0 : 2));
 }
 
-static enum colo_kind parse_tcp(struct colo_packet *packet, u32 l4_len, struct colo_key *key)
+static inline enum colo_kind parse_tcp(struct colo_packet *packet, u32 l4_len, struct colo_key *key)
 {
 	u32 l4 = packet->l4_offset;
 	const u8 *tcp = packet->head + l4;
@@ -372,6 +372,36 @@ static enum colo_kind parse_frame(struct colo_packet *packet, struct colo_key *k
 	}
 }
 
+/*
+ * TCP over IPv4 without tags, fragments and IP options, which most frames are, without asking what
+ * else they might be. All else, damaged ones too, takes the long way.
+ */
+static bool parse_plain(struct colo_packet *packet, struct colo_key *key)
+{
+	const u32 l3 = ADDRESSES_LEN + 2, l4 = l3 + IPV4_MIN_LEN;
+	const u8 *ip = packet->head + l3;
+	u32 total_len;
+
+	if (packet->head_len < l4 + TCP_MIN_LEN ||
+	    colo_get16(packet->head + ADDRESSES_LEN) != COLO_ETHERTYPE_IPV4 || ip[0] != 0x45 ||
+	    ip[9] != COLO_PROTOCOL_TCP ||
+	    (colo_get16(ip + 6) & (IPV4_MORE_FRAGMENTS | IPV4_OFFSET_MASK)))
+		return false;
+	total_len = colo_get16(ip + 2);
+	if (total_len < IPV4_MIN_LEN + TCP_MIN_LEN || l3 + total_len > packet->frame_len)
+		return false;
+
+	packet->l3_offset = (u8)l3;
+	packet->l4_offset = (u16)l4;
+	key->vlan = 0;
+	key->inner_vlan = 0;
+	key->family = 4;
+	key->protocol = COLO_PROTOCOL_TCP;
+	set_address4(key->guest, packet->side == COLO_INBOUND ? ip + 16 : ip + 12);
+	set_address4(key->peer, packet->side == COLO_INBOUND ? ip + 12 : ip + 16);
+	return parse_tcp(packet, total_len - IPV4_MIN_LEN, key) == COLO_KIND_TCP;
+}
+
 /* What belongs to no flow is one lump of bytes, and all of a guest's lumps are alike. */
 static void set_opaque(struct colo_packet *packet, struct colo_key *key)
 {
@@ -386,7 +416,6 @@ enum colo_kind colo_packet_parse(struct colo_packet *packet, enum colo_side side
 {
 	u16 gso_size = packet->gso_size;
 
-	memset(key, 0, sizeof(*key));
 	memset(&packet->edit, 0, sizeof(*packet) - offsetof(struct colo_packet, edit));
 	INIT_LIST_HEAD(&packet->held);
 	packet->next = NULL;
@@ -395,6 +424,11 @@ enum colo_kind colo_packet_parse(struct colo_packet *packet, enum colo_side side
 	packet->left = 0;
 	packet->gso_size = gso_size;
 	packet->side = (u8)side;
+	packet->kind = COLO_KIND_TCP;
+	if (parse_plain(packet, key))
+		return COLO_KIND_TCP;
+
+	memset(key, 0, sizeof(*key));
 	packet->kind = (u8)parse_frame(packet, key);
 	if (packet->kind > COLO_KIND_FRAGMENT)
 		set_opaque(packet, key);

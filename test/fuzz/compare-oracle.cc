@@ -157,8 +157,8 @@ OracleRoom::Content(const RoomPacket& packet)
     Bytes frame = packet.Frame();
     auto begin = frame.begin() + core.payload_offset;
     Bytes content(begin, begin + core.payload_len);
-    bool icmp = packet.key.protocol ==
-                (packet.key.family == 6 ? COLO_PROTOCOL_ICMPV6 : COLO_PROTOCOL_ICMP);
+    bool icmp =
+        packet.key.protocol == (packet.key.family == 6 ? COLO_PROTOCOL_ICMPV6 : COLO_PROTOCOL_ICMP);
     if (IsIcmpError(packet))
     {
         content.resize(2); // which of the quoted bytes count is not this oracle's business
@@ -174,6 +174,7 @@ void
 OracleRoom::OnGiven(const RoomPacket& packet, bool isKnown)
 {
     m_inboundEnds = false;
+    m_heldBefore = m_node.held_count;
     const colo_packet& core = packet.core;
     if (core.kind == COLO_KIND_TCP)
     {
@@ -192,8 +193,7 @@ OracleRoom::OnGiven(const RoomPacket& packet, bool isKnown)
             NoteClient(shadow, packet);
         }
     }
-    else if (core.side == COLO_SECONDARY &&
-             colo_node_class(&m_node, &core) == COLO_CLASS_DATAGRAM)
+    else if (core.side == COLO_SECONDARY && colo_node_class(&m_node, &core) == COLO_CLASS_DATAGRAM)
     {
         m_datagrams[ToFlowKey(packet.key)].secondary[Content(packet)]++;
     }
@@ -212,9 +212,10 @@ OracleRoom::CheckAck(const Shadow& shadow, const Sent& sent) const
 {
     uint32_t ack = sent.parsed.ack;
     // Half a circle apart, each is before the other.
-    bool kept = std::any_of(shadow.secondaryAcks.begin(),
-                            shadow.secondaryAcks.end(),
-                            [=](uint32_t acked) { return ack == acked || colo_before(ack, acked); });
+    bool kept =
+        std::any_of(shadow.secondaryAcks.begin(), shadow.secondaryAcks.end(), [=](uint32_t acked) {
+            return ack == acked || colo_before(ack, acked);
+        });
     Require(kept, "an ack left that the secondary never gave (output-commit)");
 }
 
@@ -239,6 +240,13 @@ OracleRoom::CheckStream(const Sent& sent)
     }
     if (sent.exit == Exit::RESEND)
     {
+        uint32_t seq = sent.parsed.seq;
+        auto isNear = [=](uint32_t end) { return end - seq <= 0xffff; };
+        const auto& ends = shadow.primaryEnds;
+        const auto& covered = shadow.covered;
+        bool near = std::any_of(ends.begin(), ends.end(), isNear) ||
+                    std::any_of(covered.begin(), covered.end(), isNear);
+        Require(near, "an ack sent again is nowhere in the stream (tcp-window)");
         return;
     }
     if (colo_packet_is_syn(&core))
@@ -246,11 +254,13 @@ OracleRoom::CheckStream(const Sent& sent)
         Require(shadow.secondarySyn || IsCovered(shadow, core.seq),
                 "a SYN left that the secondary never sent (output-commit)");
     }
-    // A segment across the far side of the circle counts by its end.
+    // A byte where the SYN was repeats it, says the core, and no client looks at it. A segment
+    // across the far side of the circle counts by its end.
     bool covered = IsCovered(shadow, colo_packet_end(&core) - 1);
     auto agree = [&](uint32_t position) {
         bool both = (shadow.primary.Find(position) & shadow.secondary.Find(position)).any();
-        Require(both || covered || IsCovered(shadow, position),
+        Require(both || covered || IsCovered(shadow, position) ||
+                    shadow.primaryIsns.count(position),
                 "a byte left that the secondary never sent (output-commit)");
     };
     uint32_t at = FirstByte(core, sent.seq);
@@ -274,8 +284,7 @@ OracleRoom::CheckDatagram(const Sent& sent)
             "a datagram passed an earlier one (order)");
     flow.hasReleased = true;
     flow.lastReleased = packet.number;
-    if (packet.core.reason == COLO_RELEASE_COMMIT ||
-        packet.core.reason == COLO_RELEASE_UNPROTECTED)
+    if (packet.core.reason == COLO_RELEASE_COMMIT || packet.core.reason == COLO_RELEASE_UNPROTECTED)
     {
         return;
     }
@@ -293,8 +302,8 @@ OracleRoom::AnswerHeartbeat(size_t which)
         return;
     }
     Beat beat = m_beats[m_beats.size() - 1 - which];
-    bool newer = !m_hasAnswer || beat.term != m_answered.term ||
-                 beat.stamp_ns > m_answered.stamp_ns;
+    bool newer =
+        !m_hasAnswer || beat.term != m_answered.term || beat.stamp_ns > m_answered.stamp_ns;
     if (beat.term == m_node.term && newer)
     {
         m_answered = beat;
@@ -377,8 +386,8 @@ OracleRoom::OnDropped(const RoomPacket& packet)
     switch (core.reason)
     {
     case COLO_DROP_LIMIT:
-        Require(m_node.held_count >= std::min(m_node.config.flow_held_max,
-                                              m_node.config.node_held_max),
+        Require(std::max(m_node.held_count, m_heldBefore) >=
+                    std::min(m_node.config.flow_held_max, m_node.config.node_held_max),
                 "dropped at a limit that is not reached (no-loss)");
         break;
     case COLO_DROP_CLIENT_ENDED:

@@ -111,8 +111,10 @@ class OracleRoom : public Room
     std::map<FlowKey, Datagrams> m_datagrams;
     bool m_inboundEnds = false; //!< this call's packet is a reset or SYN of the client
     bool m_mismatched = false;
+    uint32_t m_heldBefore = 0; //!< this call
 
-    /** A heartbeat that was sent: until when its answer lets the primary speak, and in which term. */
+    /** A heartbeat that was sent: until when its answer lets the primary speak, and in which term.
+     */
     struct Beat
     {
         uint32_t term;

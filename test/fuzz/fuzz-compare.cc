@@ -3,8 +3,8 @@
  */
 // A program of two guests, their client and the clock, in the fuzzer's bytes. Guests mostly say
 // what stacks would say next, so that little input leads deep; the oracle trusts them in nothing.
-#include "fuzz-input.h"
 #include "compare-oracle.h"
+#include "fuzz-input.h"
 
 namespace colo_test
 {
@@ -309,14 +309,17 @@ Program::Drive()
     if (what & 128)
     {
         bool paused = node.state == COLO_NODE_REQUESTED && node.guest_paused;
+
         const enum colo_node_event next[] = {COLO_EVENT_REQUEST,
                                              paused ? COLO_EVENT_REPLY : COLO_EVENT_PAUSED,
                                              COLO_EVENT_REPLY,
                                              COLO_EVENT_RECEIVED,
                                              COLO_EVENT_LOADED};
+
         m_room.NodeEvent(next[node.state], node.attempt);
         return;
     }
+
     // What the arbiter says, it says to a question.
     const enum colo_node_event events[] = {COLO_EVENT_REQUEST,
                                            COLO_EVENT_PAUSED,
@@ -326,6 +329,7 @@ Program::Drive()
                                            COLO_EVENT_LOADED,
                                            COLO_EVENT_ABORT,
                                            COLO_EVENT_JOIN};
+
     m_room.NodeEvent(events[what % 8], node.attempt + (what / 8 % 4 == 3 ? 1 : 0));
 }
 

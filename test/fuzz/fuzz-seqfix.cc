@@ -6,7 +6,7 @@
 // could teach another one.
 #include "fuzz-input.h"
 
-#include <set>
+#include <vector>
 
 namespace colo_test
 {
@@ -43,10 +43,25 @@ class FixRoom : public Room
         }
     }
 
+    /** The primary host tells what its guest sent. */
+    void TellHint(const Bytes& frame)
+    {
+        RoomPacket packet(frame, SIZE_MAX, 0);
+        if (colo_packet_parse(&packet.core, COLO_PRIMARY, &packet.key) == COLO_KIND_TCP)
+        {
+            Learn(packet);
+        }
+        Hint(frame);
+    }
+
   protected:
     void OnGiven(const RoomPacket& packet, bool) override
     {
         const colo_packet& core = packet.core;
+        if (core.kind == COLO_KIND_TCP)
+        {
+            Learn(packet);
+        }
         bool teaches = core.tcp_flags & (COLO_TCP_SYN | COLO_TCP_RST);
         bool client = core.side == COLO_INBOUND && core.tcp_flags & COLO_TCP_ACK;
         if (core.kind == COLO_KIND_TCP &&
@@ -117,7 +132,7 @@ class FixRoom : public Room
 
     void OnCommit() override
     {
-        UnsettleAll();
+        m_fixes.clear(); // both number alike from now on (fix-checkpoint)
     }
 
     void OnDone() override
@@ -127,16 +142,72 @@ class FixRoom : public Room
     }
 
   private:
+    /** What a SYN or an ack said. */
+    struct Said
+    {
+        bool acks;
+        bool isSyn;
+        uint32_t seq;
+        uint32_t ack;
+    };
+
     struct Fix
     {
         bool isSettled = false;
         uint32_t offset = 0;
         bool isStamped = false;
         uint32_t stampOffset = 0;
+        std::vector<Said> hints;
+        std::vector<Said> syns;   //!< of the secondary
+        std::vector<Said> client; //!< acks, which may teach where there are no hints
     };
+
+    void Learn(const RoomPacket& packet)
+    {
+        Fix& fix = m_fixes[ToFlowKey(packet.key)];
+        const colo_packet& core = packet.core;
+        bool acks = core.tcp_flags & COLO_TCP_ACK;
+        bool syn = core.tcp_flags & COLO_TCP_SYN;
+        Said said{acks, syn, core.seq, core.ack};
+        if (core.side == COLO_INBOUND && acks && !(core.payload_len && !syn))
+        {
+            fix.client.push_back(said);
+        }
+        else if (core.side != COLO_INBOUND && syn)
+        {
+            (core.side == COLO_PRIMARY ? fix.hints : fix.syns).push_back(said);
+        }
+    }
+
+    // Of what the primary sent for the same SYN, or what the client said to exactly that.
+    bool IsTaught(const Fix& fix, uint32_t offset) const
+    {
+        bool fromClient = m_node.config.plain || m_node.failed_over;
+        for (const Said& own : fix.syns)
+        {
+            for (const Said& hint : fix.hints)
+            {
+                bool same = hint.acks == own.acks && (!own.acks || hint.ack == own.ack);
+                if (same && offset == hint.seq - own.seq)
+                {
+                    return true;
+                }
+            }
+            for (const Said& client : fix.client)
+            {
+                bool same = own.acks ? !client.isSyn && client.seq == own.ack : client.isSyn;
+                if (fromClient && same && offset == client.ack - 1 - own.seq)
+                {
+                    return true;
+                }
+            }
+        }
+        return offset == 0;
+    }
 
     void Settle(Fix& fix, uint32_t offset) const
     {
+        Require(IsTaught(fix, offset), "an offset that nobody taught (fix-hint)");
         // What waited for a hint may teach several in turn once nobody is left to give one.
         Require(m_node.failed_over || !fix.isSettled || fix.offset == offset,
                 "two offsets in one connection (fix-both-ways)");
@@ -314,7 +385,7 @@ class Program
         case 8:
         case 9:
             m_room.UnsettleAll();
-            m_room.Hint(Syn(COLO_PRIMARY, m_input.Byte()));
+            m_room.TellHint(Syn(COLO_PRIMARY, m_input.Byte()));
             break;
         case 10:
             m_room.Wait(MILLISECOND_NS << m_input.Below(13));
@@ -359,7 +430,8 @@ class Program
             m_room.Evict();
             break;
         default:
-            m_room.NodeEvent(static_cast<enum colo_node_event>(what % 7), m_room.Node().attempt + what / 64);
+            m_room.NodeEvent(static_cast<enum colo_node_event>(what % 7),
+                             m_room.Node().attempt + what / 64);
         }
     }
 

@@ -6,6 +6,7 @@ what was found to be of interest is kept in the build for the next time.
 """
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -49,7 +50,6 @@ class Run:
     def start(self):
         for path in (self.crashes, self.corpus):
             path.mkdir(parents=True, exist_ok=True)
-        self.before = set(self.crashes.iterdir())
         command = [
             self.program,
             f"-artifact_prefix={self.crashes}/",
@@ -63,10 +63,13 @@ class Run:
         ]
         self.begin = time.monotonic()
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            # Short traces of allocations are quicker; one that repeats a crash gets long ones.
+            quick = {**os.environ, "ASAN_OPTIONS": "malloc_context_size=2"}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=quick)
 
     def last_line(self):
-        lines = re.findall(rb"^#(\d+)\s+\w+ +cov: (\d+) ft: \d+ corp: (\d+)", self.log.read_bytes(), re.M)
+        pattern = rb"^#(\d+)\s+\w+ +cov: (\d+) ft: \d+ corp: (\d+)"
+        lines = re.findall(pattern, self.log.read_bytes(), re.MULTILINE)
         return [int(word) for word in lines[-1]] if lines else [0, 0, 0]
 
     def state(self):
@@ -87,12 +90,14 @@ class Run:
 
     def failure(self):
         """What to type to see it again."""
-        found = sorted(set(self.crashes.iterdir()) - self.before)
         log = self.log.read_text(errors="replace")
         why = re.search(r"broken promise: .*|ERROR: .*|.*runtime error: .*", log)
-        text = f"{self.target} failed: {why.group(0) if why else 'see ' + str(self.log)}\n"
-        again = f"{self.program} {found[0]}" if found else f"see {self.log}"
-        return text + f"To repeat it, with all that goes in and out:\n  COLO_TEST_TRACE=1 {again}"
+        found = re.search(r"Test unit written to (.*)", log)
+        text = f"{self.target} failed: {why.group(0) if why else ''}; all of it in {self.log}"
+        if found:
+            text += "\nTo repeat it, with all that goes in and out:\n"
+            text += f"  COLO_TEST_TRACE=1 {self.program} {found.group(1)}"
+        return text
 
     def __call__(self, tells):
         self.start()
