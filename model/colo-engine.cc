@@ -189,19 +189,11 @@ MayBeTcp(const colo_key& key)
             key.protocol != COLO_PROTOCOL_ICMPV6);
 }
 
-inline void
-ColoEngine::Learn(const ColoFrame& frame, Arrived& arrived) const
-{
-    frame.Parse(arrived.key);
-    const ColoKeyWords words(arrived.key);
-    arrived.hash = m_flows.IsLast(words) ? 0 : m_hash(words);
-}
-
 void
 ColoEngine::Input(std::unique_ptr<ColoFrame> frame, uint64_t nowNs)
 {
     Arrived arrived;
-    Learn(*frame, arrived);
+    frame->Parse(arrived.key);
     Judge(std::move(frame), arrived, nowNs);
 }
 
@@ -216,53 +208,59 @@ ColoEngine::GetTable(const ColoFrame& frame) const
     return frame.m_packet.kind == COLO_KIND_TCP ? COLO_CONN_STREAM : COLO_CONN_DATAGRAM;
 }
 
+/** First all lines of slots, then all entries: so their misses overlap. */
+void
+ColoEngine::Prefetch(const std::unique_ptr<ColoFrame>* frames,
+                     std::size_t count,
+                     Arrived* arrived) const
+{
+    for (std::size_t i = 0; i < count; i++)
+    {
+        arrived[i].hash = m_hash(ColoKeyWords(arrived[i].key));
+        switch (GetTable(*frames[i]))
+        {
+        case COLO_CONN_STREAM:
+            m_flows.PrefetchLine(arrived[i].hash);
+            break;
+        case COLO_CONN_DATAGRAM:
+            m_datagrams.PrefetchLine(arrived[i].hash);
+            break;
+        case COLO_CONN_SEQFIX:
+            m_fixes.PrefetchLine(arrived[i].hash);
+            break;
+        }
+    }
+    for (std::size_t i = 0; i < count; i++)
+    {
+        switch (GetTable(*frames[i]))
+        {
+        case COLO_CONN_STREAM:
+            m_flows.PrefetchEntry(arrived[i].hash);
+            break;
+        case COLO_CONN_DATAGRAM:
+            m_datagrams.PrefetchEntry(arrived[i].hash);
+            break;
+        case COLO_CONN_SEQFIX:
+            m_fixes.PrefetchEntry(arrived[i].hash);
+            break;
+        }
+    }
+}
+
 void
 ColoEngine::Input(std::unique_ptr<ColoFrame>* frames, std::size_t count, uint64_t nowNs)
 {
     while (count)
     {
         Arrived arrived[BURST_MAX];
-        colo_conn_type tables[BURST_MAX];
         const std::size_t burst = std::min(count, BURST_MAX);
         for (std::size_t i = 0; i < burst; i++)
         {
-            Learn(*frames[i], arrived[i]);
-            tables[i] = GetTable(*frames[i]);
-            if (!arrived[i].hash)
-            {
-                continue;
-            }
-            switch (tables[i])
-            {
-            case COLO_CONN_STREAM:
-                m_flows.PrefetchLine(arrived[i].hash);
-                break;
-            case COLO_CONN_DATAGRAM:
-                m_datagrams.PrefetchLine(arrived[i].hash);
-                break;
-            case COLO_CONN_SEQFIX:
-                m_fixes.PrefetchLine(arrived[i].hash);
-                break;
-            }
+            frames[i]->Parse(arrived[i].key);
         }
-        for (std::size_t i = 0; i < burst; i++)
+        if (GetConnections() > CACHED_CONNECTIONS)
         {
-            if (!arrived[i].hash)
-            {
-                continue;
-            }
-            switch (tables[i])
-            {
-            case COLO_CONN_STREAM:
-                m_flows.PrefetchEntry(arrived[i].hash);
-                break;
-            case COLO_CONN_DATAGRAM:
-                m_datagrams.PrefetchEntry(arrived[i].hash);
-                break;
-            case COLO_CONN_SEQFIX:
-                m_fixes.PrefetchEntry(arrived[i].hash);
-                break;
-            }
+            Prefetch(frames, burst, arrived);
         }
         for (std::size_t i = 0; i < burst; i++)
         {
@@ -284,7 +282,8 @@ ColoEngine::Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t n
         frame = PutTogether(std::move(frame), nowNs, out);
         if (frame)
         {
-            Learn(*frame, arrived);
+            frame->Parse(arrived.key);
+            arrived.hash = 0;
             m_wholes++;
         }
     }
@@ -329,7 +328,7 @@ void
 ColoEngine::Observe(ColoFrame& frame, uint64_t nowNs)
 {
     Arrived arrived;
-    Learn(frame, arrived);
+    frame.Parse(arrived.key);
     colo_out out;
     colo_out_init(&out);
     if (frame.m_packet.kind == COLO_KIND_FRAGMENT && MayBeTcp(arrived.key))
@@ -440,6 +439,10 @@ ColoEngine::GetConnections() const
 void
 ColoEngine::Deliver(colo_out& out)
 {
+    if (colo_out_is_empty(&out))
+    {
+        return;
+    }
     if (m_isTelling)
     {
         m_untold.push_back(out);

@@ -141,13 +141,18 @@ class ColoEngine
     static constexpr std::size_t BURST_MAX = 32; // large enough to hide the way to memory
 
     /** What is known of a frame on its arrival. */
+    /** So many are in the cache of a core anyway. */
+    static constexpr std::size_t CACHED_CONNECTIONS = 2048;
+
     struct Arrived
     {
         colo_key key;
-        uint64_t hash; //!< 0 if its flow is the last that was found
+        uint64_t hash{0}; //!< 0 if it is not known yet
     };
 
-    void Learn(const ColoFrame& frame, Arrived& arrived) const;
+    void Prefetch(const std::unique_ptr<ColoFrame>* frames,
+                  std::size_t count,
+                  Arrived* arrived) const;
     colo_conn_type GetTable(const ColoFrame& frame) const;
     void Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t nowNs);
 

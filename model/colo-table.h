@@ -211,10 +211,11 @@ class ColoTable
     void PrefetchEntry(uint64_t hash) const;
     /**
      * \param key a connection.
-     * \param hash of it; 0 if it is not known yet, as it was the last one.
+     * \param hash of it; 0 if it is not known yet.
      * \return its entry, null if there is none.
      */
     Entry* Find(const colo_key& key, uint64_t hash) const;
+
     /**
      * \param key a connection.
      * \return whether it is the one that was found last. Both guests' packets often come one after
@@ -224,6 +225,7 @@ class ColoTable
     {
         return m_last && key.IsSame(m_last->conn.key);
     }
+
     Entry* Find(const colo_key& key) const;
     /**
      * \param key a connection that has no entry.

@@ -43,6 +43,8 @@ struct Case
 class Template
 {
   public:
+    Template() = default;
+
     explicit Template(const Case& what)
         : m_isTcp(what.protocol == COLO_PROTOCOL_TCP),
           m_payload(what.payload),
@@ -132,9 +134,9 @@ class Template
         return L4_AT + m_l4Len;
     }
 
-    bool m_isTcp;
-    uint32_t m_payload;
-    uint32_t m_l4Len;
+    bool m_isTcp{true};
+    uint32_t m_payload{0};
+    uint32_t m_l4Len{0};
     uint32_t m_size{0};
     std::vector<uint8_t> m_bytes;
 };
@@ -216,8 +218,9 @@ class World : public ColoEngineRoom
   public:
     explicit World(const Case& what)
         : m_case(what),
-          m_primary(what),
-          m_secondary(what),
+          m_whole(what),
+          m_raw(RAW_BYTES / (sizeof(Template) + 54 + what.payload)),
+          m_sides(m_raw.size()),
           m_primaryNext(what.connections, what.primaryReversed),
           m_secondaryNext(what.connections, what.secondaryReversed),
           m_engine(7, COLO_ROLE_PRIMARY, Config(), m_now, *this)
@@ -229,9 +232,10 @@ class World : public ColoEngineRoom
         {
             Open(frame, i);
         }
+        Flush();
         m_openingReleases = m_released;
-        m_primary.SetConnection(0, false);
-        m_secondary.SetConnection(0, false);
+        m_whole.SetConnection(0, false);
+        m_raw.assign(m_raw.size(), m_whole);
     }
 
     void Open(Template& frame, uint32_t connection)
@@ -258,7 +262,30 @@ class World : public ColoEngineRoom
         Flush();
     }
 
-    /** A pair. */
+    /** \return pairs whose raw frames fit into the ring. */
+    uint64_t GetPairsMax() const
+    {
+        return (m_raw.size() - 1) / (1 + m_case.cut);
+    }
+
+    /** What is measured: the raw frames that are ready go through the engine, in bursts. */
+    void Flush()
+    {
+        for (std::size_t done = 0; done < m_rawCount;)
+        {
+            std::size_t count = 0;
+            for (; count < BURST && done < m_rawCount; count++, done++)
+            {
+                m_burst[count] =
+                    m_pool.Make(m_sides[done], m_raw[done].GetBytes(), m_raw[done].GetSize());
+            }
+            m_now += count * PACKET_NS;
+            m_engine.Input(m_burst.data(), count, m_now);
+        }
+        m_rawCount = 0;
+    }
+
+    /** Make a pair's raw frames ready. */
     void Step()
     {
         if (m_case.isSecondaryAhead)
@@ -275,29 +302,30 @@ class World : public ColoEngineRoom
 
     void Primary()
     {
-        m_expectedSeq += Set(m_primary, m_primaryNext);
+        m_expectedSeq += Set(m_raw[m_rawCount], m_primaryNext);
         m_primaryNext.Advance();
-        Input(COLO_PRIMARY, m_primary);
+        Input(COLO_PRIMARY);
     }
 
     void Secondary()
     {
         if (m_case.cut == 1)
         {
-            Set(m_secondary, m_secondaryNext);
+            Set(m_raw[m_rawCount], m_secondaryNext);
             m_secondaryNext.Advance();
-            Input(COLO_SECONDARY, m_secondary);
+            Input(COLO_SECONDARY);
             return;
         }
-        const uint32_t seq = Set(m_primary, m_secondaryNext);
+        const uint32_t seq = Set(m_whole, m_secondaryNext);
         m_secondaryNext.Advance();
         const uint32_t len = m_case.payload / m_case.cut;
         for (uint32_t i = 0; i < m_case.cut; i++)
         {
             const bool isLast = i + 1 == m_case.cut;
-            m_secondary.SetTcp(COLO_TCP_ACK, seq + i * len, CLIENT_ISN + 1);
-            m_secondary.Cut(m_primary, i * len, isLast ? m_case.payload - i * len : len);
-            Input(COLO_SECONDARY, m_secondary);
+            Template& frame = m_raw[m_rawCount];
+            frame.SetTcp(COLO_TCP_ACK, seq + i * len, CLIENT_ISN + 1);
+            frame.Cut(m_whole, i * len, isLast ? m_case.payload - i * len : len);
+            Input(COLO_SECONDARY);
         }
     }
 
@@ -339,7 +367,7 @@ class World : public ColoEngineRoom
 
     uint32_t GetFrameSize() const
     {
-        return m_primary.GetSize();
+        return m_whole.GetSize();
     }
 
     void Release(std::unique_ptr<ColoFrame> frame) override
@@ -401,21 +429,20 @@ class World : public ColoEngineRoom
         return seq;
     }
 
-    void Input(colo_side side, const Template& frame)
+    /** The next raw frame is ready, as in a driver's ring. */
+    void Input(colo_side side)
     {
-        m_now += PACKET_NS;
-        m_burst[m_inBurst++] = m_pool.Make(side, frame.GetBytes(), frame.GetSize());
-        if (m_inBurst == m_burst.size())
+        m_sides[m_rawCount++] = side;
+        if (m_rawCount == m_raw.size())
         {
             Flush();
         }
     }
 
-    /** Frames come in bursts, as from any driver's queue. */
-    void Flush()
+    void Input(colo_side side, const Template& frame)
     {
-        m_engine.Input(m_burst.data(), m_inBurst, m_now);
-        m_inBurst = 0;
+        m_raw[m_rawCount] = frame;
+        Input(side);
     }
 
     void Observe(const Template& frame)
@@ -426,8 +453,12 @@ class World : public ColoEngineRoom
     }
 
     const Case m_case;
-    Template m_primary;
-    Template m_secondary;
+    static constexpr std::size_t BURST = 32;
+    static constexpr std::size_t RAW_BYTES = 1 << 17; //!< of the ring, less than a core's cache
+
+    Template m_whole; //!< what the secondary cuts
+    std::vector<Template> m_raw;
+    std::vector<colo_side> m_sides;
     ColoFramePool m_pool;
     uint64_t m_now{1000000000};
     Next m_primaryNext;
@@ -438,8 +469,8 @@ class World : public ColoEngineRoom
     uint64_t m_expectedSeq{0};
     uint64_t m_mismatches{0};
     ColoEngine m_engine;
-    std::array<std::unique_ptr<ColoFrame>, 32> m_burst;
-    std::size_t m_inBurst{0};
+    std::array<std::unique_ptr<ColoFrame>, BURST> m_burst;
+    std::size_t m_rawCount{0};
 };
 
 } // namespace colo_test

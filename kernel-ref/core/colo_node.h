@@ -152,6 +152,14 @@ struct colo_out {
 	u64 stamp_ns;
 };
 
+/** colo_out_is_empty() - Is there nothing for the room to do? */
+static inline bool colo_out_is_empty(const struct colo_out *out)
+{
+	return !out->release.tail && !out->drop.tail && !out->actions && !out->part.packet &&
+	       !out->resend && !out->remirror.packet &&
+	       out->mismatch.reason == COLO_REASON_NONE;
+}
+
 /** colo_out_init() - Nothing decided yet. What its parts say besides holds once they are there. */
 static inline void colo_out_init(struct colo_out *out)
 {
@@ -283,7 +291,16 @@ enum colo_class {
 };
 
 /** colo_node_class() - Who judges a parsed frame of either guest? Not for fragments. */
-enum colo_class colo_node_class(const struct colo_node *node, const struct colo_packet *packet);
+static inline enum colo_class colo_node_class(const struct colo_node *node,
+					      const struct colo_packet *packet)
+{
+	bool lump = packet->kind == COLO_KIND_MALFORMED && node->config.malformed_hold;
+
+	if (packet->kind == COLO_KIND_TCP)
+		return COLO_CLASS_STREAM;
+	return packet->kind == COLO_KIND_DATAGRAM || lump ? COLO_CLASS_DATAGRAM :
+							    COLO_CLASS_UNCOMPARED;
+}
 
 /**
  * colo_node_uncompared() - Judge a frame that belongs to no flow (rules l2-other, malformed).
