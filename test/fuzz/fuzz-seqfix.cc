@@ -88,8 +88,8 @@ class FixRoom : public Room
             if (!(colo_packet_is_syn(&core) && m_node.config.plain))
             {
                 Settle(fix, now.seq - core.seq);
+                CheckStamp(fix, core, now.tsval - core.tsval);
             }
-            CheckStamp(fix, core, now.tsval - core.tsval);
             return;
         }
         Require(now.seq == core.seq, "the position of what comes in is rewritten (fix-both-ways)");
