@@ -38,17 +38,6 @@ ColoFrame::IsEdited() const
     return GetPacket().edit.mask != 0;
 }
 
-const colo_packet&
-ColoFrame::GetPacket() const
-{
-    if (m_packet.kind == UNPARSED)
-    {
-        colo_key key;
-        Parse(key);
-    }
-    return m_packet;
-}
-
 colo_side
 ColoFrame::GetSide() const
 {

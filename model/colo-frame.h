@@ -202,6 +202,17 @@ ColoFrame::GetSize() const
     return m_packet.frame_len;
 }
 
+inline const colo_packet&
+ColoFrame::GetPacket() const
+{
+    if (m_packet.kind == UNPARSED)
+    {
+        colo_key key;
+        Parse(key);
+    }
+    return m_packet;
+}
+
 inline uint8_t*
 ColoFrame::GetWritableBytes()
 {
