@@ -155,7 +155,13 @@ ColoFramePool::Return(void* block)
         return;
     }
     Class& sizeClass = pool.m_classes[slab->blockLen / GRAIN];
-    sizeClass.free = ::new (block) Free{sizeClass.free};
+    Free* free = sizeClass.free;
+    if (free && sizeof(Free) + (free->count + 1) * sizeof(void*) <= slab->blockLen)
+    {
+        free->GetBlocks()[free->count++] = block;
+        return;
+    }
+    sizeClass.free = ::new (block) Free{free, 0};
 }
 
 } // namespace ns3

@@ -167,9 +167,19 @@ class ColoFramePool
         std::size_t blockLen;
     };
 
+    /**
+     * A free block, which lists others besides: what is taken next need not be read before, as it
+     * may have left the caches.
+     */
     struct Free
     {
         Free* next;
+        std::size_t count;
+
+        void** GetBlocks()
+        {
+            return reinterpret_cast<void**>(this + 1);
+        }
     };
 
     struct Class
@@ -253,6 +263,10 @@ ColoFramePool::Take(std::size_t len)
     Class& sizeClass = m_classes[blockLen / GRAIN];
     if (Free* free = sizeClass.free)
     {
+        if (free->count)
+        {
+            return free->GetBlocks()[--free->count];
+        }
         sizeClass.free = free->next;
         return free;
     }

@@ -167,6 +167,17 @@ void colo_node_count_malformed(struct colo_node *node, const struct colo_packet 
 		node->stats.malformed_primary++;
 }
 
+enum colo_class colo_node_class(const struct colo_node *node, const struct colo_packet *packet)
+{
+	if (packet->kind == COLO_KIND_TCP)
+		return COLO_CLASS_STREAM;
+	if (packet->kind == COLO_KIND_DATAGRAM)
+		return COLO_CLASS_DATAGRAM;
+	if (packet->kind == COLO_KIND_MALFORMED && node->config.malformed_hold)
+		return COLO_CLASS_DATAGRAM;
+	return COLO_CLASS_UNCOMPARED;
+}
+
 void colo_node_uncompared(struct colo_node *node, struct colo_packet *packet, u64 now_ns,
 			  struct colo_out *out)
 {

@@ -291,16 +291,7 @@ enum colo_class {
 };
 
 /** colo_node_class() - Who judges a parsed frame of either guest? Not for fragments. */
-static inline enum colo_class colo_node_class(const struct colo_node *node,
-					      const struct colo_packet *packet)
-{
-	bool lump = packet->kind == COLO_KIND_MALFORMED && node->config.malformed_hold;
-
-	if (packet->kind == COLO_KIND_TCP)
-		return COLO_CLASS_STREAM;
-	return packet->kind == COLO_KIND_DATAGRAM || lump ? COLO_CLASS_DATAGRAM :
-							    COLO_CLASS_UNCOMPARED;
-}
+enum colo_class colo_node_class(const struct colo_node *node, const struct colo_packet *packet);
 
 /**
  * colo_node_uncompared() - Judge a frame that belongs to no flow (rules l2-other, malformed).
