@@ -387,3 +387,52 @@ BOOST_FIXTURE_TEST_CASE(fail_primary_secondary_takes_over, LeasedSecondary)
     Wait(1000);
     BOOST_TEST(Actions() == "");
 }
+
+// Whoever tells a host without leases that the other one is lost is the arbiter, too.
+struct UnleasedPrimary : EstablishedFlow
+{
+    bool LosePeer()
+    {
+        colo_out out;
+        colo_out_init(&out);
+        bool asks = colo_node_lose_peer(&m_node, m_now, &out);
+        Absorb(out);
+        return asks;
+    }
+};
+
+BOOST_FIXTURE_TEST_CASE(fail_secondary_told_without_leases, UnleasedPrimary)
+{
+    Primary(". 1:11(10) ack 1");
+    BOOST_TEST(LosePeer());
+    BOOST_TEST(Actions() == "ask");
+    Secondary(". 1:11(10) ack 1");
+    BOOST_TEST(Released() == "");
+    BOOST_TEST(LosePeer());
+    BOOST_TEST(Event(COLO_EVENT_GRANTED, m_node.term));
+    BOOST_TEST(Released() == "1:11");
+    BOOST_TEST(Reason() == "unprotected");
+    BOOST_TEST(!LosePeer());
+}
+
+BOOST_FIXTURE_TEST_CASE(fail_primary_told_without_leases, FixCore)
+{
+    colo_out out;
+    colo_out_init(&out);
+    BOOST_TEST(colo_node_lose_peer(&m_node, m_now, &out));
+    Absorb(out);
+    BOOST_TEST(Actions() == "ask");
+    BOOST_TEST(Event(COLO_EVENT_GRANTED, m_node.term));
+    BOOST_TEST(Actions() == "take-over");
+    BOOST_TEST(m_node.failed_over);
+}
+
+// It holds no state to go on from.
+BOOST_FIXTURE_TEST_CASE(fail_primary_not_by_one_that_joins, FixCore)
+{
+    colo_node_join(&m_node);
+    colo_out out;
+    colo_out_init(&out);
+    BOOST_TEST(!colo_node_lose_peer(&m_node, m_now, &out));
+    BOOST_TEST(m_node.mode == COLO_MODE_JOINING);
+}

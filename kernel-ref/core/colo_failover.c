@@ -39,7 +39,7 @@ static void beat(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
 	node->beat_ns = now_ns + node->config.heartbeat_interval_ns;
 	out->message_term = node->term;
-	if (node->role == COLO_ROLE_PRIMARY) {
+	if (node->role == COLO_ROLE_PRIMARY && node->config.lease_ns) {
 		out->actions |= COLO_ACTION_SEND_HEARTBEAT;
 		out->stamp_ns = now_ns;
 		if (!node->term_told)
@@ -69,6 +69,15 @@ void colo_failover_protect(struct colo_node *node, u64 now_ns, struct colo_out *
 		beat(node, now_ns, out);
 }
 
+static void isolate(struct colo_node *node, u64 now_ns, struct colo_out *out)
+{
+	node->mode = COLO_MODE_ISOLATED;
+	node->leased = false;
+	node->asking = true;
+	colo_checkpoint_stop(node, now_ns, out);
+	beat(node, now_ns, out);
+}
+
 /**
  * colo_failover_check() - See whether the other host counts as lost by now.
  *
@@ -76,13 +85,15 @@ void colo_failover_protect(struct colo_node *node, u64 now_ns, struct colo_out *
  */
 void colo_failover_check(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
-	if (now_ns < lost_ns(node))
-		return;
-	node->mode = COLO_MODE_ISOLATED;
-	node->leased = false;
-	node->asking = true;
-	colo_checkpoint_stop(node, now_ns, out);
-	beat(node, now_ns, out);
+	if (now_ns >= lost_ns(node))
+		isolate(node, now_ns, out);
+}
+
+bool colo_node_lose_peer(struct colo_node *node, u64 now_ns, struct colo_out *out)
+{
+	if (node->mode == COLO_MODE_PROTECTED)
+		isolate(node, now_ns, out);
+	return node->mode == COLO_MODE_ISOLATED && node->asking;
 }
 
 static bool answer(struct colo_node *node, u64 stamp_ns, u64 now_ns, struct colo_out *out)

@@ -74,6 +74,15 @@ bool colo_node_heartbeat(struct colo_node *node, u32 term, u64 stamp_ns, u64 now
 			 struct colo_out *out);
 
 /**
+ * colo_node_lose_peer() - The room knows that the other host is lost, before any timer does.
+ *
+ * Nothing leaves until the arbiter has answered (COLO_EVENT_GRANTED or DENIED, in node->term).
+ *
+ * Return: false if the node is no part of a pair, so that there is nothing to ask.
+ */
+bool colo_node_lose_peer(struct colo_node *node, u64 now_ns, struct colo_out *out);
+
+/**
  * colo_node_join() - Turn a fresh secondary's node into one that waits to be synchronised.
  *
  * It holds no state yet, so it neither answers heartbeats nor takes over.
