@@ -292,7 +292,7 @@ ColoEngine::Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t n
         colo_packet* packet = &frame.release()->m_packet; // the core hands it back
         isPrimary ? Compare(packet, arrived, nowNs, out) : Fix(packet, arrived, nowNs, out);
     }
-    Deliver(out);
+    Deliver(out, nowNs);
     if (nowNs >= m_collectNs)
     {
         Collect(nowNs);
@@ -336,7 +336,7 @@ ColoEngine::Observe(ColoFrame& frame, uint64_t nowNs)
         std::vector<uint8_t> bytes(frame.GetBytes(), frame.GetBytes() + frame.GetSize());
         auto copy = std::make_unique<ColoBytesFrame>(frame.GetSide(), std::move(bytes));
         std::unique_ptr<ColoFrame> whole = PutTogether(std::move(copy), nowNs, out);
-        Deliver(out);
+        Deliver(out, nowNs);
         if (whole)
         {
             Observe(*whole, nowNs);
@@ -361,7 +361,7 @@ ColoEngine::Observe(ColoFrame& frame, uint64_t nowNs)
             colo_seqfix_hint(fix, &frame.m_packet, nowNs, &out);
         }
     }
-    Deliver(out);
+    Deliver(out, nowNs);
 }
 
 bool
@@ -375,7 +375,7 @@ ColoEngine::Event(enum colo_node_event event, uint32_t epoch, uint64_t nowNs)
     {
         Discard(m_reassembly.Forget(COLO_SECONDARY), COLO_DROP_COMMIT, out);
     }
-    Deliver(out);
+    Deliver(out, nowNs);
     return fits;
 }
 
@@ -397,7 +397,7 @@ ColoEngine::Poll(uint64_t nowNs)
             colo_node_poll(&m_node, nowNs, &out);
         }
         Discard(m_reassembly.Expire(nowNs), COLO_DROP_FRAGMENT, out);
-        Deliver(out);
+        Deliver(out, nowNs);
     }
 }
 
@@ -407,7 +407,7 @@ ColoEngine::FailOver(uint64_t nowNs)
     colo_out out;
     colo_out_init(&out);
     colo_node_fail_over(&m_node, nowNs, &out);
-    Deliver(out);
+    Deliver(out, nowNs);
 }
 
 const ColoReassembly&
@@ -434,15 +434,28 @@ ColoEngine::GetConnections() const
     return m_flows.GetSize() + m_datagrams.GetSize() + m_fixes.GetSize();
 }
 
+// What a call of the core has left unfinished follows once the room has had, and freed, the rest.
+void
+ColoEngine::Deliver(colo_out& out, uint64_t nowNs)
+{
+    if (!colo_out_is_empty(&out))
+    {
+        Hand(out);
+    }
+    while (colo_node_is_unfinished(&m_node))
+    {
+        colo_out more;
+        colo_out_init(&more);
+        colo_node_go_on(&m_node, nowNs, &more);
+        Hand(more);
+    }
+}
+
 // The room may come back into the engine from any of its functions. What is decided then it is
 // told after what was decided before, so that frames leave in order.
 void
-ColoEngine::Deliver(colo_out& out)
+ColoEngine::Hand(colo_out& out)
 {
-    if (colo_out_is_empty(&out))
-    {
-        return;
-    }
     if (m_isTelling)
     {
         m_untold.push_back(out);

@@ -173,7 +173,8 @@ class ColoEngine
     bool MakeSpace();
     void Forget(colo_conn* conn);
     void Collect(uint64_t nowNs);
-    void Deliver(colo_out& out);
+    void Deliver(colo_out& out, uint64_t nowNs);
+    void Hand(colo_out& out);
     void Tell(colo_out& out);
     void TellCopies(const colo_out& out);
     ColoWholeFrame* FindWhole(ColoFrame& frame);

@@ -81,7 +81,7 @@ class ColoFrame : private ColoLinked
     void MakeLeave();
 };
 
-static_assert(sizeof(void*) != 8 || sizeof(ColoFrame) <= 128,
+static_assert(sizeof(void*) != 8 || sizeof(ColoFrame) <= 120,
               "a held packet costs its frame and little more");
 
 /**
@@ -157,7 +157,7 @@ class ColoFramePool
   private:
     friend class ColoPooledFrame;
 
-    static constexpr std::size_t SLAB_LEN = 1 << 18; //!< and alignment: leads from block to slab
+    static constexpr std::size_t SLAB_LEN = 1 << 19; //!< and alignment: leads from block to slab
     static constexpr std::size_t GRAIN = 8;          //!< sizes are rounded up to a multiple
     static constexpr std::size_t BLOCK_MAX = 2048;   //!< larger ones get a slab of their own
 

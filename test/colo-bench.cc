@@ -118,7 +118,7 @@ MeasureHeld(benchmark::State& state, uint32_t payload, uint32_t count)
         state.counters["bytes_per_held"] = each;
         state.counters["resident_per_held"] = double(ResidentBytes() - resident) / count;
         state.counters["bytes_besides_frame"] = each - frame;
-        if (world.GetHeld() != count || each > (frame + 128) * 1.01)
+        if (world.GetHeld() != count || each > frame + 128)
         {
             Fail(state, "a held packet costs more than its frame and 128 bytes");
         }

@@ -274,6 +274,19 @@ Core::Absorb(colo_out& out)
     }
     m_actions |= out.actions;
     Check();
+    if (m_goesOn && colo_node_is_unfinished(&m_node))
+    {
+        GoOn();
+    }
+}
+
+void
+Core::GoOn()
+{
+    colo_out out;
+    colo_out_init(&out);
+    colo_node_go_on(&m_node, m_now, &out);
+    Absorb(out);
 }
 
 std::string

@@ -73,6 +73,8 @@ class Core
     bool Event(enum colo_node_event event, uint32_t epoch = 0);
     /** Drive a checkpoint from where the node is to its commit, and until it runs again. */
     void Checkpoint();
+    /** Go on with what a call left unfinished, as happens by itself if m_goesOn. */
+    void GoOn();
 
     uint64_t m_now = 1000000000;
     uint32_t m_primaryIsn = 1000000;
@@ -82,6 +84,7 @@ class Core
     uint16_t m_port = 40000;        //!< chooses the flow
     size_t m_headLength = SIZE_MAX; //!< bytes of a frame that lie in the packet's head, if less
     colo_node m_node;
+    bool m_goesOn = true;
     uint16_t m_gsoSize = 0;   //!< of the frames to come
     std::vector<Sent> m_sent; //!< every frame let go, resent ones and parts included
     std::vector<Bytes> m_remirrored;

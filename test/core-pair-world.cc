@@ -43,6 +43,7 @@ World::World(uint32_t seed, Tally& tally)
     colo_config_default(&m_config);
     m_config.compare_timeout_ns = 15 * MS;
     m_config.reorder_window = 2;
+    m_config.call_max = 1; // polls go on
     m_config.heartbeat_interval_ns = 8 * MS;
     m_config.lease_ns = 25 * MS;
     m_config.takeover_ns = 29 * MS;

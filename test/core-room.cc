@@ -118,6 +118,7 @@ Room::DefaultConfig()
     colo_config_default(&config);
     config.chunk = ReadRest;
     config.digest_key = 0x0123456789abcdef;
+    config.call_max = 2; // so that few packets already take several calls
     return config;
 }
 
@@ -203,8 +204,7 @@ Room::Give(colo_side side, const Bytes& frame, size_t headLength, uint16_t gso)
     {
         return false;
     }
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     RoomPacket& given = *packet;
     Tell("given", '#' + std::to_string(given.number) + ' ' + Describe(given.core));
     OnGiven(given, Find(given.key, COLO_CONN_STREAM));
@@ -290,8 +290,7 @@ Room::Hint(const Bytes& frame)
     {
         return;
     }
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     colo_seqfix_hint(&Make(packet.key, COLO_CONN_SEQFIX).fix, &packet.core, m_now, &out);
     Absorb(out);
 }
@@ -300,8 +299,7 @@ bool
 Room::Heartbeat(uint32_t term, uint64_t stamp_ns)
 {
     Tell("beat", "term " + std::to_string(term) + " of " + std::to_string(stamp_ns / 1000));
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     bool fits = colo_node_heartbeat(&m_node, term, stamp_ns, m_now, &out);
     Absorb(out);
     return fits;
@@ -310,8 +308,7 @@ Room::Heartbeat(uint32_t term, uint64_t stamp_ns)
 void
 Room::FailOver()
 {
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     colo_node_fail_over(&m_node, m_now, &out);
     Absorb(out);
 }
@@ -320,8 +317,7 @@ bool
 Room::NodeEvent(enum colo_node_event event, uint32_t epoch)
 {
     Tell("event", std::to_string(event) + " epoch " + std::to_string(epoch));
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     bool fits = colo_node_event(&m_node, event, epoch, m_now, &out);
     Absorb(out);
     return fits;
@@ -358,8 +354,7 @@ Room::Checkpoint()
 void
 Room::Poll()
 {
-    colo_out out;
-    colo_out_init(&out);
+    Decision out;
     colo_node_poll(&m_node, m_now, &out);
     Absorb(out);
 }
@@ -533,6 +528,12 @@ Room::Absorb(colo_out& out)
     }
     OnActions(out);
     CheckCounts();
+    if (colo_node_is_unfinished(&m_node))
+    {
+        Decision more;
+        colo_node_go_on(&m_node, m_now, &more);
+        return Absorb(more);
+    }
     CheckDeadline();
     OnDone();
 }

@@ -157,6 +157,14 @@ class Room
         colo_seqfix fix;
     };
 
+    struct Decision : colo_out
+    {
+        Decision()
+        {
+            colo_out_init(this);
+        }
+    };
+
     Connection* Find(const colo_key& key, colo_conn_type type);
     Connection& Make(const colo_key& key, colo_conn_type type);
     void Judge(RoomPacket& packet, colo_out& out);

@@ -366,6 +366,18 @@ BOOST_FIXTURE_TEST_CASE(tcp_adopt_secondary_first, FlowCore)
     BOOST_TEST(Released() == "5050:5150");
 }
 
+// Nor does position zero, before there is a start.
+BOOST_FIXTURE_TEST_CASE(tcp_adopt_secondary_first_across_zero, FlowCore)
+{
+    m_primaryIsn = 0U - 20;
+    Secondary(". 1:51(50) ack 1");
+    Primary(". 1001:1101(100) ack 1");
+    BOOST_TEST(Dropped() == "1:51");
+    Secondary(". 1001:1101(100) ack 1");
+    BOOST_TEST(Released() == "1001:1101");
+    BOOST_TEST(Mismatch() == "");
+}
+
 // What is below the start does not count, whenever it comes.
 BOOST_FIXTURE_TEST_CASE(tcp_adopt_smaller_positions_do_not_count, FlowCore)
 {

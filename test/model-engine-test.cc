@@ -5,6 +5,7 @@
 #define BOOST_TEST_MODULE model_engine
 #include "model-engine-world.h"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
 
@@ -484,6 +485,76 @@ BOOST_FIXTURE_TEST_CASE(tcp_remirror_says_the_clients_last_ack_again, PrimaryHos
     BOOST_TEST(IsChecksumRight(frame));
     BOOST_TEST(SeqOf(frame) == CLIENT_ISN + 1);
     BOOST_TEST(AckOf(frame) == PRIMARY_ISN + 1);
+}
+
+namespace
+{
+
+constexpr int MANY = 200; // more than three calls of the core let go
+
+// The secondary's first bytes are still to come.
+struct GapHost : PrimaryHost
+{
+    GapHost()
+    {
+        Open();
+        for (int i = 0; i < MANY; i++)
+        {
+            Primary(Line(i));
+        }
+        for (int i = MANY - 1; i > 0; i--)
+        {
+            Secondary(Line(i));
+        }
+        BOOST_TEST(room.Take().empty());
+    }
+
+    static std::string Line(int number)
+    {
+        const int seq = 1 + 10 * number;
+        return ". " + std::to_string(seq) + ":" + std::to_string(seq + 10) + "(10) ack 1";
+    }
+
+    bool IsInOrder(int count) const
+    {
+        bool isIt = room.left.size() == std::size_t(count);
+        for (std::size_t i = 0; i < room.left.size(); i++)
+        {
+            isIt = isIt && SeqOf(room.left[i]) == PRIMARY_ISN + 1 + 10 * i;
+        }
+        return isIt;
+    }
+};
+
+} // namespace
+
+// The room gets, and frees, some of it before the next are let go.
+BOOST_FIXTURE_TEST_CASE(goes_on_with_what_a_call_left, GapHost)
+{
+    Secondary(Line(0));
+    BOOST_TEST(IsInOrder(MANY));
+    BOOST_TEST(CountedFrame::alive == 0);
+    const Lines heard = room.Take();
+    const auto isDrop = [](const std::string& line) { return line.substr(0, 4) == "drop"; };
+    const auto firstDrop = std::find_if(heard.begin(), heard.end(), isDrop);
+    BOOST_TEST((firstDrop - heard.begin() == 64));
+    BOOST_TEST(engine->GetDeadline() == COLO_NEVER_NS);
+}
+
+// A room that comes back from a release does not overtake what is still to leave.
+BOOST_FIXTURE_TEST_CASE(goes_on_in_order_when_the_room_comes_back, GapHost)
+{
+    bool isFirst = true;
+    room.onRelease = [&] {
+        if (std::exchange(isFirst, false))
+        {
+            Primary(Line(MANY));
+            Secondary(Line(MANY));
+        }
+    };
+    Secondary(Line(0));
+    BOOST_TEST(IsInOrder(MANY + 1));
+    BOOST_TEST(CountedFrame::alive == 0);
 }
 
 BOOST_AUTO_TEST_CASE(keys_read_guest_first)

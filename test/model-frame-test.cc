@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(pooled_frame_costs_128_bytes_besides_its_own)
             frames.push_back(pool.Make(COLO_PRIMARY, bytes.data(), bytes.size()));
         }
         const std::size_t rounded = (size + 7) / 8 * 8;
-        const std::size_t slabs = 1 << 18; // the last one is not full
+        const std::size_t slabs = 1 << 19; // the last one is not full
         BOOST_TEST(pool.GetBytes() <= COUNT * (rounded + 128) * 1.005 + slabs, size << " bytes");
     }
 }

@@ -21,6 +21,7 @@ PATCHES = {path.stem: path.read_text() for path in sorted((TOP / "test/mutants")
 SOURCES = "kernel-ref/core"
 HARNESS = ["core-frame", "core-harness", "core-harness-fix", "core-pair-world", "core-text"]
 TESTS = [
+    "core-call-test",
     "core-datagram-test",
     "core-failover-checkpoint-test",
     "core-failover-pair-test",

@@ -154,7 +154,7 @@ static bool primary_event(struct colo_node *node, enum colo_node_event event, u3
 			  struct colo_out *out)
 {
 	bool asked = node->state == COLO_NODE_REQUESTED && !node->deferred;
-	bool current = epoch == node->attempt;
+	bool ours = epoch == node->attempt;
 
 	switch (event) {
 	case COLO_EVENT_REQUEST:
@@ -169,13 +169,13 @@ static bool primary_event(struct colo_node *node, enum colo_node_event event, u3
 		start_transfer_when_both_paused(node, out);
 		return true;
 	case COLO_EVENT_REPLY:
-		if ((!asked && node->state != COLO_NODE_PAUSED) || !current)
+		if ((!asked && node->state != COLO_NODE_PAUSED) || !ours)
 			return false;
 		node->peer_paused = true;
 		start_transfer_when_both_paused(node, out);
 		return true;
 	case COLO_EVENT_RECEIVED:
-		if (node->state != COLO_NODE_TRANSFER || !current)
+		if (node->state != COLO_NODE_TRANSFER || !ours)
 			return false;
 		commit_primary(node, epoch, now_ns, out);
 		return true;

@@ -52,6 +52,14 @@ void colo_conn_set_closed(struct colo_conn *conn, bool closed)
 	list_move_tail(&conn->age, age_list(conn));
 }
 
+/* It may have been left unfinished, if what it held has gone since. */
+static void give_up(struct colo_conn *conn)
+{
+	list_del_init(&conn->age);
+	if (conn->node->unfinished == conn)
+		conn->node->unfinished = NULL;
+}
+
 static struct colo_conn *take_older_than(struct list_head *list, u64 timeout_ns, u64 now_ns)
 {
 	struct colo_conn *conn;
@@ -66,7 +74,7 @@ static struct colo_conn *take_older_than(struct list_head *list, u64 timeout_ns,
 		renew(conn, now_ns);
 		return NULL;
 	}
-	list_del_init(&conn->age);
+	give_up(conn);
 	return conn;
 }
 
@@ -87,7 +95,7 @@ static struct colo_conn *take_idle(struct list_head *list)
 		struct colo_conn *conn = list_entry(at, struct colo_conn, age);
 
 		if (!conn->held && !conn->extra) {
-			list_del_init(&conn->age);
+			give_up(conn);
 			return conn;
 		}
 		if (++looked_at == EVICT_LOOK_MAX)
@@ -101,6 +109,23 @@ struct colo_conn *colo_node_evict(struct colo_node *node)
 	struct colo_conn *conn = take_idle(&node->closed);
 
 	return conn ? conn : take_idle(&node->open);
+}
+
+/**
+ * colo_conn_pause() - May a call that has done enough end here, for colo_node_go_on() to go on?
+ *
+ * There is one place for a connection to go on with. While another one has it, as the room has
+ * done something else first, a call does all at once; also while all connections are resumed.
+ */
+bool colo_conn_pause(struct colo_conn *conn)
+{
+	struct colo_node *node = conn->node;
+
+	if (!node->config.call_max || node->resuming ||
+	    (node->unfinished && node->unfinished != conn))
+		return false;
+	node->unfinished = conn;
+	return true;
 }
 
 /* Packets */

@@ -226,16 +226,19 @@ static void secondary_input(struct colo_datagrams *flow, struct colo_packet *pac
 
 static void leave(struct colo_packet *packet, enum colo_reason reason, struct colo_out *out)
 {
-	packet->left = 0; /* was a branch of the tree */
-	packet->child = NULL;
+	/* Links and digest were there. */
+	packet->left = 0;
+	packet->edit.mask = 0;
 	colo_node_release(packet, reason, out);
 }
 
 static void release(struct colo_datagrams *flow, struct colo_out *out)
 {
 	struct colo_packet *head;
+	u32 count = 0;
 
-	while ((head = colo_queue_head(&flow->p_queue)) && is_matched(head)) {
+	while ((head = colo_queue_head(&flow->p_queue)) && is_matched(head) &&
+	       !colo_conn_is_enough(&flow->conn, count++)) {
 		colo_queue_pop(&flow->p_queue);
 		leave(head, COLO_RELEASE_MATCHED, out);
 	}

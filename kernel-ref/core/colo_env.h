@@ -9,11 +9,17 @@
 #ifdef __KERNEL__
 
 #include <linux/list.h>
+#include <linux/prefetch.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #include <linux/build_bug.h>
 
 #define COLO_STATIC_ASSERT(cond, text) static_assert(cond, text)
+
+static inline void colo_prefetch(const void *address)
+{
+	prefetch(address);
+}
 
 #else
 
@@ -33,6 +39,11 @@ typedef int32_t s32;
 #else
 #define COLO_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
 #endif
+
+static inline void colo_prefetch(const void *address)
+{
+	__builtin_prefetch(address);
+}
 
 /* As in the kernel's <linux/list.h>: circular, doubly linked, embedded. */
 struct list_head {
@@ -95,7 +106,7 @@ static inline u32 colo_get32(const u8 *p)
 static inline void colo_put16(u8 *p, u16 v)
 {
 	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
+	p[1] = (u8)(v & 0xff);
 }
 
 static inline void colo_put32(u8 *p, u32 v)

@@ -73,18 +73,27 @@ static void append_secondary(struct colo_stream *stream, struct colo_packet *pac
 	stream->s_end = colo_max_pos(stream->s_end, colo_packet_end(packet));
 }
 
-static void close_secondary_gap(struct colo_stream *stream, struct colo_out *out)
+/**
+ * colo_flow_next_secondary() - What the secondary sent next; NULL if there is a gap before it.
+ *
+ * Behind a gap that has closed each is taken from the heap when its turn has come to be compared,
+ * so that it is fetched into the caches once.
+ */
+struct colo_packet *colo_flow_next_secondary(struct colo_stream *stream, struct colo_out *out)
 {
-	while (stream->s_gap.root && !colo_after(stream->s_gap.root->seq, stream->s_end))
+	if (!(stream->flags & COLO_STREAM_ANCHORED))
+		return NULL;
+	while (!stream->s_queue.tail && stream->s_gap.root &&
+	       !colo_after(stream->s_gap.root->seq, stream->s_end))
 		append_secondary(stream, colo_heap_pop(&stream->s_gap), out);
+	return colo_queue_head(&stream->s_queue);
 }
 
 /*
  * First data of a connection that is older than its protection: from here on, or
  * from where the client has everything (rule tcp-adopt).
  */
-static void adopt(struct colo_stream *stream, const struct colo_packet *packet,
-		  struct colo_out *out)
+static void adopt(struct colo_stream *stream, const struct colo_packet *packet)
 {
 	u32 start = packet->seq;
 
@@ -95,7 +104,6 @@ static void adopt(struct colo_stream *stream, const struct colo_packet *packet,
 	stream->p_end = start;
 	stream->s_end = start;
 	stream->out_end = start;
-	close_secondary_gap(stream, out);
 }
 
 /* No new data: it waits for the secondary's ack only. */
@@ -121,7 +129,7 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 	colo_stream_note_primary(stream, packet);
 	if (!(stream->flags & COLO_STREAM_ANCHORED) &&
 	    (packet->tcp_flags & COLO_TCP_RST || colo_packet_units(packet)))
-		adopt(stream, packet, out);
+		adopt(stream, packet);
 
 	if (!is_signed && (colo_stream_repeats_rst(stream, packet) ||
 			   !is_new_to(stream->matched, packet))) {
@@ -179,7 +187,6 @@ static void place_secondary(struct colo_flow *flow, struct colo_packet *packet, 
 		colo_heap_insert(&stream->s_gap, packet);
 	} else {
 		append_secondary(stream, packet, out);
-		close_secondary_gap(stream, out);
 	}
 }
 
@@ -294,11 +301,14 @@ static void primary_input(struct colo_flow *flow, struct colo_packet *packet, u6
 	}
 }
 
-static void match_and_release(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+/* False if it stopped on the way, as a call is bounded. */
+static bool match_and_release(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 {
-	colo_stream_match(flow, now_ns, out);
-	if (colo_node_may_speak(flow->conn.node, now_ns))
-		colo_stream_release(flow, out);
+	bool all = colo_stream_match(flow, now_ns, out);
+
+	return colo_node_may_speak(flow->conn.node, now_ns) ?
+		       colo_stream_release(flow, all, out) :
+		       all;
 }
 
 /* When all of one generation has left, the next one begins. */
@@ -436,8 +446,9 @@ static void outbound(struct colo_flow *flow, struct colo_packet *packet, u64 now
 		primary_input(flow, packet, now_ns, out);
 	else
 		secondary_input(flow, packet, now_ns, out);
-	match_and_release(flow, now_ns, out);
-	release_repeated_part(flow, packet, now_ns, out);
+	/* While older data is still to leave, nothing passes it. */
+	if (match_and_release(flow, now_ns, out))
+		release_repeated_part(flow, packet, now_ns, out);
 	begin_later(flow, now_ns, out);
 }
 
@@ -530,6 +541,7 @@ void colo_flow_resume(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 {
 	match_and_release(flow, now_ns, out);
 	begin_later(flow, now_ns, out);
+	update_closed(flow);
 }
 
 /*

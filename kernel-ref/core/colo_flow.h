@@ -113,7 +113,8 @@ void colo_stream_set_scale(struct colo_stream *stream);
 void colo_stream_diverge(struct colo_flow *flow, enum colo_reason reason, u64 now_ns,
 			 struct colo_out *out);
 void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out);
-void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out);
+struct colo_packet *colo_flow_next_secondary(struct colo_stream *stream, struct colo_out *out);
+bool colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out);
 bool colo_stream_may_leave(const struct colo_flow *flow, const struct colo_packet *packet);
 void colo_stream_leave(struct colo_flow *flow, struct colo_packet *packet, enum colo_reason reason,
 		       struct colo_out *out);
@@ -121,7 +122,7 @@ void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,
 			enum colo_reason reason, struct colo_out *out);
 void colo_stream_release_part(struct colo_flow *flow, struct colo_packet *packet,
 			      struct colo_out *out);
-void colo_stream_release(struct colo_flow *flow, struct colo_out *out);
+bool colo_stream_release(struct colo_flow *flow, bool all_matched, struct colo_out *out);
 void colo_flow_rebase(struct colo_flow *flow);
 bool colo_lockstep(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
 		   struct colo_out *out);

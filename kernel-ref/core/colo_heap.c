@@ -60,6 +60,8 @@ struct colo_packet *colo_heap_pop(struct colo_heap *heap)
 
 	if (first) {
 		heap->root = meld_siblings(first->child);
+		if (heap->root && heap->root->child)
+			colo_packet_prefetch(heap->root->child);
 		first->child = NULL;
 		first->next = NULL;
 	}

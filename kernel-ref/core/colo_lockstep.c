@@ -63,7 +63,7 @@ static bool secondary_in_step(struct colo_flow *flow, struct colo_packet *packet
 	colo_stream_skip_matched(stream, out);
 	colo_node_drop(packet, COLO_DROP_COMPARED, out);
 	if (colo_node_may_speak(flow->conn.node, now_ns))
-		colo_stream_release(flow, out);
+		colo_stream_release(flow, true, out);
 	return true;
 }
 

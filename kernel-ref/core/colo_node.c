@@ -17,6 +17,7 @@ void colo_config_default(struct colo_config *config)
 	config->closed_timeout_ns = 60 * SECOND_NS;
 	config->flow_held_max = 16384;
 	config->node_held_max = 262144;
+	config->call_max = 64;
 	config->reorder_window = 64;
 	config->ack_policy = COLO_ACK_HOLD;
 }
@@ -111,6 +112,14 @@ static bool is_full(const struct colo_out *out)
 	return out->part.packet || out->resend || out->remirror.packet;
 }
 
+static void resume(struct colo_conn *conn, u64 now_ns, struct colo_out *out)
+{
+	if (conn->type == COLO_CONN_DATAGRAM)
+		colo_datagrams_resume(container_of(conn, struct colo_datagrams, conn), now_ns, out);
+	else
+		colo_flow_resume(container_of(conn, struct colo_flow, conn), now_ns, out);
+}
+
 /* Only what the packet's own connection holds may leave by it, and all of that at once. */
 static bool resume_list(struct list_head *list, u64 now_ns, struct colo_out *out)
 {
@@ -119,13 +128,7 @@ static bool resume_list(struct list_head *list, u64 now_ns, struct colo_out *out
 	while (at->next != list) {
 		struct colo_packet *packet = list_entry(at->next, struct colo_packet, held);
 
-		if (packet->conn->type == COLO_CONN_DATAGRAM)
-			colo_datagrams_resume(
-				container_of(packet->conn, struct colo_datagrams, conn), now_ns,
-				out);
-		else
-			colo_flow_resume(container_of(packet->conn, struct colo_flow, conn), now_ns,
-					 out);
+		resume(packet->conn, now_ns, out);
 		if (is_full(out))
 			return false;
 		if (at->next == &packet->held)
@@ -136,8 +139,20 @@ static bool resume_list(struct list_head *list, u64 now_ns, struct colo_out *out
 
 void colo_node_resume(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
+	/* Until then no call ends early. */
+	node->resuming = true;
 	node->resuming =
 		!resume_list(&node->held, now_ns, out) || !resume_list(&node->kept, now_ns, out);
+}
+
+void colo_node_go_on(struct colo_node *node, u64 now_ns, struct colo_out *out)
+{
+	struct colo_conn *conn = node->unfinished;
+
+	node->unfinished = NULL;
+	/* In another epoch all that it held has left. */
+	if (conn && conn->epoch == node->epoch)
+		resume(conn, now_ns, out);
 }
 
 /**
@@ -238,7 +253,7 @@ u64 colo_node_deadline(const struct colo_node *node)
 {
 	u64 waiting = earlier(deadline_of(node, &node->held), deadline_of(node, &node->extra));
 
-	if (node->resuming)
+	if (node->resuming || node->unfinished)
 		return 0;
 	return earlier(waiting,
 		       earlier(colo_checkpoint_deadline(node), colo_failover_deadline(node)));
@@ -268,6 +283,10 @@ static void extra_too_long(struct colo_packet *oldest, u64 now_ns, struct colo_o
 void colo_node_poll(struct colo_node *node, u64 now_ns, struct colo_out *out)
 {
 	colo_failover_poll(node, now_ns, out);
+	if (node->unfinished) {
+		colo_node_go_on(node, now_ns, out);
+		return;
+	}
 	if (node->resuming) {
 		colo_node_resume(node, now_ns, out);
 		return;

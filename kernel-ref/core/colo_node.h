@@ -33,6 +33,7 @@ struct colo_config {
 	/* Packets held of one side; a checkpoint is requested there, dropped at twice as many. */
 	u32 flow_held_max;
 	u32 node_held_max;
+	u32 call_max; /* packets that a call compares and releases, see struct colo_out; 0: all */
 	u32 reorder_window; /* datagrams of the secondary that may overtake one (rule udp) */
 	/* Leases and failover, see colo_failover.h; lease_ns 0 turns them off. */
 	u64 lease_ns;		   /* the primary speaks for so long after a heartbeat */
@@ -138,6 +139,22 @@ struct colo_remirror {
 /*
  * What one call decided. The room acts on all of it: releases in order, then the
  * part, the resend and the remirror, then drops. Every packet says why in its reason field.
+ *
+ * A packet that closes a gap may let go thousands. So that a call is short, and that what it lets
+ * go is still in the caches when it is delivered and freed, it ends after some config.call_max and
+ * leaves the rest to the next one. After each call of the core, whichever it was, and once it has
+ * acted on what that decided, the room therefore goes on:
+ *
+ *	act(&out);
+ *	while (colo_node_is_unfinished(node)) {
+ *		colo_out_init(&out);
+ *		colo_node_go_on(node, now_ns, &out);
+ *		act(&out);
+ *	}
+ *
+ * It may drop its lock in between: whatever it calls first, nothing is lost or leaves out of
+ * order, and until it has gone on colo_node_deadline() is 0, so colo_node_poll() does it as well.
+ * A commit, a failover and a lease renewed are not bounded so: what they let go is one decision.
  */
 struct colo_out {
 	struct colo_queue release;  /* let go, with edits applied; the packet is the room's again */
@@ -245,6 +262,7 @@ struct colo_node {
 	u64 heard_stamp_ns;
 	u64 beat_ns;   /* next heartbeat or question */
 	bool resuming; /* more may leave than one call can tell, see colo_node_poll() */
+	struct colo_conn *unfinished; /* where a call ended early, see struct colo_out */
 	u64 neighbour_next_ns;
 
 	struct colo_node_stats stats;
@@ -274,6 +292,19 @@ bool colo_node_event(struct colo_node *node, enum colo_node_event event, u32 epo
 
 /** colo_node_resume() - Let go what matched while it might not leave. */
 void colo_node_resume(struct colo_node *node, u64 now_ns, struct colo_out *out);
+
+/** colo_node_is_unfinished() - Did the last call end early, with more to do at once? */
+static inline bool colo_node_is_unfinished(const struct colo_node *node)
+{
+	return node->unfinished;
+}
+
+/**
+ * colo_node_go_on() - Do more of what a call left unfinished, as much as one call does.
+ *
+ * It may be unfinished again. Does nothing if it is not.
+ */
+void colo_node_go_on(struct colo_node *node, u64 now_ns, struct colo_out *out);
 
 /**
  * colo_node_deadline() - When colo_node_poll() has something to do; COLO_NEVER_NS if nothing.
@@ -328,6 +359,12 @@ void colo_conn_init(struct colo_conn *conn, enum colo_conn_type type, struct col
 		    const struct colo_key *key, u64 now_ns);
 void colo_conn_touch(struct colo_conn *conn, u64 now_ns);
 void colo_conn_set_closed(struct colo_conn *conn, bool closed);
+bool colo_conn_pause(struct colo_conn *conn);
+/* After so many steps of a call, may it end here? */
+static inline bool colo_conn_is_enough(struct colo_conn *conn, u32 count)
+{
+	return count >= conn->node->config.call_max && colo_conn_pause(conn);
+}
 bool colo_node_hold(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,
 		    struct colo_out *out);
 bool colo_node_hold_extra(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,

@@ -414,9 +414,10 @@ static void set_opaque(struct colo_packet *packet, struct colo_key *key)
 enum colo_kind colo_packet_parse(struct colo_packet *packet, enum colo_side side,
 				 struct colo_key *key)
 {
+	u8 *rest = (u8 *)packet + offsetof(struct colo_packet, edit);
 	u16 gso_size = packet->gso_size;
 
-	memset(&packet->edit, 0, sizeof(*packet) - offsetof(struct colo_packet, edit));
+	memset(rest, 0, sizeof(*packet) - offsetof(struct colo_packet, edit));
 	INIT_LIST_HEAD(&packet->held);
 	packet->next = NULL;
 	packet->child = NULL;

@@ -116,10 +116,9 @@ struct colo_packet;
 typedef const u8 *(*colo_chunk_fn)(const struct colo_packet *packet, u32 offset, u32 *len);
 
 struct colo_packet {
-	/* Links: the node's list of held packets; the flow's queue, heap or tree. */
+	/* Links: the node's list of held packets; the flow's queue, and below heap or tree. */
 	struct list_head held;
 	struct colo_packet *next;
-	struct colo_packet *child;
 	struct colo_conn *conn;
 	u64 arrived_ns;
 
@@ -146,8 +145,11 @@ struct colo_packet {
 		};
 	};
 	union {
-		struct colo_edit edit;
-		u64 digest; /* of a datagram's payload, which nothing edits */
+		struct colo_edit edit; /* when it leaves */
+		struct {	       /* while it waits */
+			struct colo_packet *child; /* likewise a link */
+			u64 digest;		   /* of a datagram's payload */
+		};
 	};
 	u32 payload_len;
 	u16 payload_offset; /* also where headers end */
@@ -175,7 +177,7 @@ struct colo_packet {
 	u8 reason;
 };
 
-COLO_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(struct colo_packet) <= 120,
+COLO_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(struct colo_packet) <= 112,
 		   "a held packet costs its frame and little more");
 
 /**
@@ -213,6 +215,13 @@ static inline const u8 *colo_packet_bytes(const struct colo_packet *packet, colo
 static inline bool colo_packet_is_held(const struct colo_packet *packet)
 {
 	return !list_empty(&packet->held);
+}
+
+/** colo_packet_prefetch() - It will be looked at soon, and may have left the caches by now. */
+static inline void colo_packet_prefetch(const struct colo_packet *packet)
+{
+	colo_prefetch(packet);
+	colo_prefetch((const u8 *)(packet + 1) - 1);
 }
 
 /** colo_packet_is_syn() - Does it open a connection? A SYN that resets as well does not. */

@@ -26,7 +26,7 @@ static u16 folded(u32 sum)
 }
 
 /* The way back: of each pair the second comes first. */
-static void swap(u8 *to, const u8 *pair, u32 len)
+static void swap_pair(u8 *to, const u8 *pair, u32 len)
 {
 	memcpy(to, pair + len, len);
 	memcpy(to + len, pair, len);
@@ -40,7 +40,7 @@ static u32 build_ip(u8 *to, const u8 *ip, u32 l4_len)
 		colo_put16(to + 2, (u16)(IPV4_LEN + l4_len));
 		to[8] = HOP_LIMIT;
 		to[9] = COLO_PROTOCOL_TCP;
-		swap(to + 12, ip + 12, 4);
+		swap_pair(to + 12, ip + 12, 4);
 		colo_put16(to + 10, folded(sum16(0, to, IPV4_LEN)));
 		return IPV4_LEN;
 	}
@@ -49,7 +49,7 @@ static u32 build_ip(u8 *to, const u8 *ip, u32 l4_len)
 	colo_put16(to + 4, (u16)l4_len);
 	to[6] = COLO_PROTOCOL_TCP;
 	to[7] = HOP_LIMIT;
-	swap(to + 8, ip + 8, 16);
+	swap_pair(to + 8, ip + 8, 16);
 	return IPV6_LEN;
 }
 
@@ -58,7 +58,7 @@ static void build_tcp(const struct colo_remirror *remirror, u8 *to, u32 len)
 	const struct colo_packet *packet = remirror->packet;
 
 	memset(to, 0, len);
-	swap(to, packet->head + packet->l4_offset, 2);
+	swap_pair(to, packet->head + packet->l4_offset, 2);
 	colo_put32(to + 4, packet->ack);
 	colo_put32(to + 8, remirror->ack);
 	to[12] = (u8)(len / 4 << 4);
@@ -82,7 +82,7 @@ u32 colo_remirror_build(const struct colo_remirror *remirror, u8 *frame)
 	u32 ip_len, addresses_len;
 	u8 *tcp;
 
-	swap(frame, packet->head, ADDRESS_LEN);
+	swap_pair(frame, packet->head, ADDRESS_LEN);
 	memcpy(frame + ADDRESSES_LEN, packet->head + ADDRESSES_LEN, l3 - ADDRESSES_LEN);
 	ip_len = build_ip(frame + l3, packet->head + l3, tcp_len);
 	tcp = frame + l3 + ip_len;

@@ -335,11 +335,11 @@ void colo_seqfix_input(struct colo_seqfix *fix, struct colo_packet *packet, u64 
 
 void colo_seqfix_icmp(struct colo_seqfix *fix, struct colo_packet *packet, struct colo_out *out)
 {
-	bool current = fix->conn.epoch == fix->conn.node->epoch;
+	bool still = fix->conn.epoch == fix->conn.node->epoch;
 
 	packet->conn = &fix->conn;
 	packet->edit.mask = 0;
-	if (current && knows(fix, COLO_SEQFIX_OFFSET) && fix->offset) {
+	if (still && knows(fix, COLO_SEQFIX_OFFSET) && fix->offset) {
 		packet->edit.seq = colo_get32(packet->head + colo_icmp_quoted_seq(packet)) -
 				   fix->offset;
 		packet->edit.mask = COLO_EDIT_QUOTED_SEQ;

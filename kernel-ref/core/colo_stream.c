@@ -207,6 +207,8 @@ void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out)
 	while (p && is_matched(stream, p))
 		p = colo_queue_after(&stream->p_queue, p);
 	stream->p_cursor = p;
+	if (p)
+		colo_packet_prefetch(p->next);
 	while (s && is_matched(stream, s)) {
 		colo_node_drop(colo_queue_pop(&stream->s_queue), COLO_DROP_COMPARED, out);
 		s = colo_queue_head(&stream->s_queue);
@@ -219,17 +221,21 @@ void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out)
  * The guests may cut one stream at different places, so bytes decide and segment
  * boundaries do not (rule tcp-bytes). A SYN and a FIN are each a unit of the stream;
  * a RST is its end, and a byte past it on the other side a mismatch (rule tcp-rst).
+ *
+ * Return: false if the call has done enough, and there is more.
  */
-void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
+bool colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
+	struct colo_packet *p, *s;
+	u32 count = 0;
 
-	while (stream->p_cursor && stream->s_queue.tail &&
+	while ((s = colo_flow_next_secondary(stream, out)) && (p = stream->p_cursor) &&
 	       !(stream->flags & COLO_STREAM_DIVERGED)) {
-		struct colo_packet *p = stream->p_cursor;
-		struct colo_packet *s = colo_queue_head(&stream->s_queue);
 		enum colo_reason reason;
 
+		if (colo_conn_is_enough(&flow->conn, count++))
+			return false;
 		if (!is_rst(p) && !is_rst(s)) {
 			reason = compare(stream, p, s, flow->conn.node->config.chunk);
 		} else if (is_rst(p) && is_rst(s) && p->seq == s->seq) {
@@ -243,6 +249,7 @@ void colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 			mismatch(flow, reason, p, s, now_ns, out);
 		colo_stream_skip_matched(stream, out);
 	}
+	return true;
 }
 
 /**
@@ -511,40 +518,60 @@ void colo_stream_release_part(struct colo_flow *flow, struct colo_packet *packet
 	packet->left = to;
 }
 
-static void release_queue(struct colo_flow *flow, struct colo_out *out)
+static bool release_queue(struct colo_flow *flow, struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
 	struct colo_packet *head;
+	u32 count = 0;
 
 	while ((head = colo_queue_head(&stream->p_queue)) && head != stream->p_cursor) {
 		if (!colo_stream_may_leave(flow, head))
-			return;
+			return true;
+		if (colo_conn_is_enough(&flow->conn, count++))
+			return false;
 		colo_queue_pop(&stream->p_queue);
 		colo_stream_let_go(flow, head,
 				   is_rst(head) ? COLO_RELEASE_RST : COLO_RELEASE_MATCHED, out);
 	}
+	return true;
 }
 
-/**
- * colo_stream_release() - Release all that may leave by now.
- *
- * New data leaves in the stream's order (rule order). What has no new data waits
- * for the secondary's ack only, and does not wait behind data.
- */
-void colo_stream_release(struct colo_flow *flow, struct colo_out *out)
+static bool release_acks(struct colo_flow *flow, struct colo_out *out)
 {
 	struct colo_stream *stream = &flow->stream;
 	struct colo_packet *head;
+	u32 count = 0;
 
-	release_queue(flow, out);
 	while ((head = colo_queue_head(&stream->p_acks)) && colo_stream_may_leave(flow, head)) {
+		if (colo_conn_is_enough(&flow->conn, count++))
+			return false;
 		colo_queue_pop(&stream->p_acks);
 		colo_stream_let_go(flow, head,
 				   colo_packet_units(head) ? COLO_RELEASE_REPEAT : COLO_RELEASE_ACK,
 				   out);
 	}
-	head = colo_queue_head(&stream->p_queue);
+	return true;
+}
+
+/**
+ * colo_stream_release() - Release all that may leave by now.
+ * @all_matched: false if there is more to match at once; then what may pass data has not its
+ *		 turn yet, so that things leave in the same order as if a call were not bounded.
+ *
+ * New data leaves in the stream's order (rule order). What has no new data waits
+ * for the secondary's ack only, and does not wait behind data.
+ *
+ * Return: false if the call has done enough, and there is more.
+ */
+bool colo_stream_release(struct colo_flow *flow, bool all_matched, struct colo_out *out)
+{
+	struct colo_packet *head;
+
+	if (!release_queue(flow, out) || !all_matched || !release_acks(flow, out))
+		return false;
+	head = colo_queue_head(&flow->stream.p_queue);
 	if (head)
 		colo_stream_release_part(flow, head, out);
 	send_kept_again(flow, out);
+	return true;
 }
