@@ -76,7 +76,7 @@ find_package(Boost 1.74 REQUIRED COMPONENTS unit_test_framework)
 find_program(COLO_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 # colo_add_test(NAME command...) registers a command, run at the top of the
-# sources; the label is the name's first word: core, model, scenario, layout.
+# sources; the label is the name's first word: core, model, scenario, lab, layout.
 function(colo_add_test name)
   add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   string(REGEX MATCH "^[a-z0-9]+" label ${name})

@@ -150,6 +150,15 @@ def test_fuzz_lists_targets_that_exist(fresh):
     assert "fuzz-sorting" in done.stderr
 
 
+def test_lab_passes_arguments_and_configures_nothing(fresh):
+    lab = fresh.top / "kernel-ref/lab"
+    lab.mkdir(parents=True)
+    (lab / "run.py").write_text("import sys\nprint(sys.argv[1:])\nsys.exit(7)\n")
+    done = fresh.ns3("lab", "--only", "a b")
+    assert (done.returncode, done.stdout) == (7, "['--only', 'a b']\n")
+    assert not (fresh.top / "build/CMakeCache.txt").exists()
+
+
 def test_show_targets_and_help(built):
     assert built.ns3("show", "targets").stdout == "program print-arguments\n"
     assert "run PROGRAM" in built.ns3("--help").stdout

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Established TCP connections as data: taken from one guest's kernel, set into the other's.
+
+By TCP_REPAIR, as checkpoint/restore tools do it (see tcp(7) and the kernel's
+net/ipv4/tcp.c). In repair mode a socket sends nothing, and closing it sends nothing either.
+"""
+
+import array
+import fcntl
+import socket
+import struct
+import termios
+
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+TCP_REPAIR_OPTIONS, TCP_TIMESTAMP, TCP_REPAIR_WINDOW = 22, 24, 29
+NO_QUEUE, RECV_QUEUE, SEND_QUEUE = 0, 1, 2
+OPTION_MSS, OPTION_WSCALE, OPTION_SACK, OPTION_TIMESTAMPS = 2, 3, 4, 8
+INFO_TIMESTAMPS, INFO_SACK, INFO_WSCALE = 1, 2, 4
+ESTABLISHED = 1
+SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_BUF_LOCK = 32, 33, 72
+BUFFER_MAX = 8 << 20
+WINDOW_BYTES = 20  # struct tcp_repair_window
+
+
+def tcp_get(sock, option):
+    return sock.getsockopt(socket.IPPROTO_TCP, option) & 0xFFFFFFFF
+
+
+def tcp_set(sock, option, value):
+    if isinstance(value, int) and value >= 1 << 31:
+        value -= 1 << 32
+    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def freeze(sock):
+    tcp_set(sock, TCP_REPAIR, 1)
+
+
+def thaw(sock):
+    """It goes on, and asks for the peer's window, which sets what waits in motion."""
+    tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
+    tcp_set(sock, TCP_REPAIR, 0)
+
+
+def state_of(sock):
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8)[0]
+
+
+def queued(sock, request):
+    count = array.array("i", [0])
+    fcntl.ioctl(sock, request, count)
+    return count[0]
+
+
+def choose_isn(sock, isn):
+    """For a socket that is about to connect: its SYN has this number."""
+    freeze(sock)
+    tcp_set(sock, TCP_REPAIR_QUEUE, SEND_QUEUE)
+    tcp_set(sock, TCP_QUEUE_SEQ, isn)
+    thaw(sock)
+
+
+def dump_queue(sock, queue, length):
+    tcp_set(sock, TCP_REPAIR_QUEUE, queue)
+    seq = tcp_get(sock, TCP_QUEUE_SEQ)  # of what follows the queue's last byte
+    data = b""
+    if length:
+        # A segment of which the peer has acknowledged a part is read from its beginning.
+        data = sock.recv(length + (64 << 10), socket.MSG_PEEK | socket.MSG_DONTWAIT)[-length:]
+        if len(data) != length:
+            raise OSError(f"{len(data)} of {length} bytes could be read of queue {queue}")
+    return {"seq": (seq - length) & 0xFFFFFFFF, "data": data.hex()}
+
+
+def dump(sock):
+    """The whole state of a frozen, established connection; JSON can carry it."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    options, scales = info[5], info[6]
+    return {
+        "family": int(sock.family),
+        "local": sock.getsockname()[:2],
+        "peer": sock.getpeername()[:2],
+        # Of the peer's SYN; TCP_INFO's tcpi_snd_mss is less by the options.
+        "mss": tcp_get(sock, socket.TCP_MAXSEG),
+        "options": options,
+        "scales": [scales & 15, scales >> 4],  # for sending, for receiving
+        "timestamp": tcp_get(sock, TCP_TIMESTAMP),
+        "window": sock.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR_WINDOW, WINDOW_BYTES).hex(),
+        "unsent": queued(sock, 0x894B),  # SIOCOUTQNSD
+        "send": dump_queue(sock, SEND_QUEUE, queued(sock, termios.TIOCOUTQ)),
+        "receive": dump_queue(sock, RECV_QUEUE, queued(sock, termios.FIONREAD)),
+    }
+
+
+def set_options(sock, state):
+    entries = [(OPTION_MSS, state["mss"])]
+    if state["options"] & INFO_WSCALE:
+        send, receive = state["scales"]
+        entries.append((OPTION_WSCALE, send | receive << 16))
+    if state["options"] & INFO_SACK:
+        entries.append((OPTION_SACK, 0))
+    if state["options"] & INFO_TIMESTAMPS:
+        entries.append((OPTION_TIMESTAMPS, 0))
+    tcp_set(sock, TCP_REPAIR_OPTIONS, b"".join(struct.pack("II", *entry) for entry in entries))
+    if state["options"] & INFO_TIMESTAMPS:
+        tcp_set(sock, TCP_TIMESTAMP, state["timestamp"])
+
+
+def fill(sock, queue, data):
+    tcp_set(sock, TCP_REPAIR_QUEUE, queue)
+    # A writer's buffers are limited by skb sizes, so in pieces.
+    while data:
+        data = data[sock.send(data[: 32 << 10]) :]
+
+
+def load(state):
+    """A new frozen socket with that state, and those bytes of it that were never sent.
+
+    Its kernel holds sent bytes as sent; the application sends the others once more.
+    """
+    sock = socket.socket(state["family"], socket.SOCK_STREAM)
+    freeze(sock)
+    sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_MAX)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_MAX)
+    for queue, part in ((SEND_QUEUE, state["send"]), (RECV_QUEUE, state["receive"])):
+        tcp_set(sock, TCP_REPAIR_QUEUE, queue)
+        tcp_set(sock, TCP_QUEUE_SEQ, part["seq"])
+    sock.bind(tuple(state["local"]))
+    sock.connect(tuple(state["peer"]))
+    set_options(sock, state)
+    data = bytes.fromhex(state["send"]["data"])
+    sent = len(data) - state["unsent"]
+    fill(sock, RECV_QUEUE, bytes.fromhex(state["receive"]["data"]))
+    fill(sock, SEND_QUEUE, data[:sent])
+    tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
+    tcp_set(sock, TCP_REPAIR_WINDOW, bytes.fromhex(state["window"]))
+    sock.setsockopt(socket.SOL_SOCKET, SO_BUF_LOCK, 0)  # its kernel tunes them again
+    return sock, data[sent:]
