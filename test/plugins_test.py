@@ -95,11 +95,12 @@ def test_each_program_checks_options(program, target):
     assert f'{target}: bad value for option "--index"' in done.stderr
 
 
-# iptables-translate parses a rule and prints it by save(), without a kernel.
+# iptables-translate parses a rule without a kernel. What becomes of one in a kernel, and by save
+# and restore, the lab's check 24-coloctl sees.
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("program", ["iptables-translate", "ip6tables-translate"])
 @pytest.mark.parametrize("index", ["0", "1", "65535"])
-def test_rule_comes_out_as_it_went_in(program, target, index):
+def test_rule_is_understood(program, target, index):
     options = f"-j {target} --index {index} --forward-dev eth1"
     done = run(program, "-t", "mangle", "-A", "PREROUTING", *options.split())
     assert done.returncode == 0

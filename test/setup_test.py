@@ -2,6 +2,7 @@
 """coloctl setup and teardown, on hosts that are folders."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -140,6 +141,16 @@ def test_whatever_fails_all_is_undone(host, nth):
     assert done.stderr.endswith("coloctl: what had been done is undone\n")
     assert without_parameters(host.snapshot()) == without_parameters(before)
     assert not list((host.root / "run/coloctl").rglob("*.undo"))
+
+
+@pytest.mark.parametrize("nth", range(1, SECONDARY_COMMANDS.count("\n") + 1))
+def test_whatever_fails_on_a_ready_host(ready_host, nth):
+    shutil.rmtree(ready_host.root / "sys/module")
+    (ready_host.root / "sys/module/xt_SECCOLO").mkdir(parents=True)
+    before = ready_host.snapshot()
+    done = ready_host.run(*SECONDARY, fail=nth)
+    assert done.returncode == 1
+    assert ready_host.snapshot() == before
 
 
 def test_command_that_is_missing(host):

@@ -201,6 +201,8 @@ static int plan_move(struct plan *plan, const struct call *call, uint32_t index,
 	if (result)
 		return result;
 	plan_do(plan, "ip link set dev %s master %s", node.guest_dev, call->options[BRIDGE].text);
+	/* The bridge has seen the guest at its uplink, and would send nothing back into the tap. */
+	plan_do(plan, "ip link set dev %s type bridge fdb_flush", call->options[BRIDGE].text);
 	add_announcement(plan, call, node.guest_dev, addresses);
 	return 0;
 }

@@ -17,7 +17,9 @@ NO_QUEUE, RECV_QUEUE, SEND_QUEUE = 0, 1, 2
 OPTION_MSS, OPTION_WSCALE, OPTION_SACK, OPTION_TIMESTAMPS = 2, 3, 4, 8
 INFO_TIMESTAMPS, INFO_SACK, INFO_WSCALE = 1, 2, 4
 ESTABLISHED = 1
-SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_BUF_LOCK = 32, 33, 72
+BUFFERS = (socket.SO_SNDBUF, socket.SO_RCVBUF)
+FORCED_BUFFERS = (32, 33)  # SO_SNDBUFFORCE, SO_RCVBUFFORCE
+SO_BUF_LOCK = 72
 BUFFER_MAX = 8 << 20
 WINDOW_BYTES = 20  # struct tcp_repair_window
 
@@ -86,6 +88,7 @@ def dump(sock):
         "scales": [scales & 15, scales >> 4],  # for sending, for receiving
         "timestamp": tcp_get(sock, TCP_TIMESTAMP),
         "window": sock.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR_WINDOW, WINDOW_BYTES).hex(),
+        "buffers": [sock.getsockopt(socket.SOL_SOCKET, option) // 2 for option in BUFFERS],
         "unsent": queued(sock, 0x894B),  # SIOCOUTQNSD
         "send": dump_queue(sock, SEND_QUEUE, queued(sock, termios.TIOCOUTQ)),
         "receive": dump_queue(sock, RECV_QUEUE, queued(sock, termios.FIONREAD)),
@@ -106,6 +109,11 @@ def set_options(sock, state):
         tcp_set(sock, TCP_TIMESTAMP, state["timestamp"])
 
 
+def set_buffers(sock, sizes):
+    for option, size in zip(FORCED_BUFFERS, sizes):
+        sock.setsockopt(socket.SOL_SOCKET, option, size)
+
+
 def fill(sock, queue, data):
     tcp_set(sock, TCP_REPAIR_QUEUE, queue)
     # A writer's buffers are limited by skb sizes, so in pieces.
@@ -120,8 +128,7 @@ def load(state):
     """
     sock = socket.socket(state["family"], socket.SOCK_STREAM)
     freeze(sock)
-    sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_MAX)
-    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_MAX)
+    set_buffers(sock, (BUFFER_MAX, BUFFER_MAX))
     for queue, part in ((SEND_QUEUE, state["send"]), (RECV_QUEUE, state["receive"])):
         tcp_set(sock, TCP_REPAIR_QUEUE, queue)
         tcp_set(sock, TCP_QUEUE_SEQ, part["seq"])
@@ -134,5 +141,6 @@ def load(state):
     fill(sock, SEND_QUEUE, data[:sent])
     tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
     tcp_set(sock, TCP_REPAIR_WINDOW, bytes.fromhex(state["window"]))
-    sock.setsockopt(socket.SOL_SOCKET, SO_BUF_LOCK, 0)  # its kernel tunes them again
+    set_buffers(sock, state["buffers"])
+    sock.setsockopt(socket.SOL_SOCKET, SO_BUF_LOCK, 0)  # the kernel tunes them again
     return sock, data[sent:]

@@ -148,8 +148,12 @@ def lose_secondary():
 
 
 def take_over():
-    """The secondary guest's tap moves to the bridge with the uplink, and the switch learns it."""
-    netns.ip(SECONDARY, f"link set {TAP} nomaster", f"link set {TAP} master br0")
+    """The secondary guest's tap moves to the bridge with the uplink; all bridges learn where it is.
+
+    The host's own has seen the address at its uplink, and would send nothing back into the tap.
+    """
+    moved = f"link set {TAP} nomaster", f"link set {TAP} master br0"
+    netns.ip(SECONDARY, *moved, "link set br0 type bridge fdb_flush")
     announce()
 
 

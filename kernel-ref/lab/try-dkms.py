@@ -20,16 +20,16 @@ BUILD_S_MAX = 900
 # Runs in a mount namespace of its own: $1 an empty folder, the rest as below.
 ENTER = r"""
 mount -t tmpfs none "$1"
-mkdir "$1"/{upper,work,root}
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" none "$1/root"
-for folder in dev proc sys; do mount --rbind "/$folder" "$1/root/$folder"; done
-mount -t tmpfs none "$1/root/tmp"
-mkdir "$1"/root/tmp/{dkms,kernel,colo}
-mount --bind "$2" "$1/root/tmp/dkms"
-mount --bind "$3" "$1/root/tmp/kernel"
-mount --bind "$4" "$1/root/tmp/colo"
+mkdir "$1"/{upper,work,top}
+mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" none "$1/top"
+for folder in dev proc sys; do mount --rbind "/$folder" "$1/top/$folder"; done
+mount -t tmpfs none "$1/top/tmp"
+mkdir "$1"/top/tmp/{dkms,kernel,colo}
+mount --bind "$2" "$1/top/tmp/dkms"
+mount --bind "$3" "$1/top/tmp/kernel"
+mount --bind "$4" "$1/top/tmp/colo"
 export RELEASE=$5
-exec chroot "$1/root" /bin/bash -euc "$6"
+exec chroot "$1/top" /bin/bash -euc "$6"
 """
 
 TRY = r"""

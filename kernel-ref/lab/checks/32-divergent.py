@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import client
 import control
-from checking import Lab, as_client, group, require, run_groups, step, wait_for
+from checking import SLOWNESS, Lab, as_client, group, require, run_groups, step, wait_for
 from topology import GUEST_ADDRESS, PRIMARY
 
 LENGTH = 600_000
@@ -74,7 +74,7 @@ def asked_for_by_hand():
 
 @group
 def datagrams_differ():
-    with Lab() as lab:
+    with Lab(compare_timeout=f"{2 * SLOWNESS:g}s") as lab:
         with step("a datagram differs: it leaves once a checkpoint covers it"), as_client():
             lab.diverge(datagram=True)
             client.ask_datagrams(GUEST_ADDRESS[4], 1, 300)
