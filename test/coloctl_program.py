@@ -106,6 +106,8 @@ def link_set(name, what, value=None):
 
 if words[0] == "modprobe":
     (root / "sys/module" / words[1]).mkdir(parents=True)
+    if words[1].startswith("xt_"):
+        (root / "sys/module/nf_conntrack_colo").mkdir(exist_ok=True)
     if words[1] == "br_netfilter":
         for name in ("call-iptables", "call-ip6tables"):
             (parameters() / f"bridge-nf-{name}").write_text("1\n")

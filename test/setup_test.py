@@ -188,6 +188,8 @@ def test_teardown_after_others_removed_things(host):
     (host.root / "sys/class/net/tap0").rmdir()
     rule = "iptables -w -t mangle -D PREROUTING -m physdev --physdev-in tap0"
     assert host_command(host, f"{rule} -j PMYCOLO --index 1 --forward-dev eth1").returncode == 0
+    assert host_command(host, "coloctl node del 1").returncode == 0
+    (host.root / "sys/module/nf_conntrack_colo").rmdir()
     done = host.run(*TEARDOWN)
     assert (done.returncode, done.stderr) == (0, "")
     assert not [call for call in host.calls() if "tap0 " in call and call.startswith("ip ")]

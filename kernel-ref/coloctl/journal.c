@@ -160,6 +160,8 @@ static bool is_moot(const char *program, const char *line)
 		return !host_has_device(name);
 	if (begins(line, "sysctl ") && word_after(line, " -qw ", name, sizeof(name)))
 		return host_parameter(name) < 0;
+	if (begins(line, "coloctl "))
+		return !host_has_module("nf_conntrack_colo");
 	if (rule) {
 		snprintf(command, sizeof(command), "%.*s -C %s", (int)(rule - line), line,
 			 rule + strlen(" -D "));

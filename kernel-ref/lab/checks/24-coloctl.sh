@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lab: timeout_s=180
+# lab: timeout_s=300
 #
 # coloctl and the plugins of iptables against the real modules, on one host with no traffic: what
 # they say and leave, and that setup is all or nothing. Traffic is the other checks' part.
@@ -32,6 +32,9 @@ state() {
 }
 
 modprobe -q br_netfilter || true
+# Other checks in this guest go by what was.
+kept=$(sysctl kernel.modprobe net.bridge | grep -E 'modprobe|call-ip6?tables|vlan-tagged')
+trap 'sysctl -qp - <<<"$kept"' EXIT
 modprobe xt_PMYCOLO
 modprobe xt_SECCOLO
 ip link add tap0 type veth peer name tap0-far
@@ -179,6 +182,9 @@ coloctl teardown --index 1
 say "the module goes, and coloctl says so"
 modprobe -r xt_PMYCOLO xt_SECCOLO
 modprobe -r nf_conntrack_colo 2>/dev/null || true
+coloctl node list # which has the kernel load it again
+modprobe -r nf_conntrack_colo
+sysctl -qw kernel.modprobe=/bin/false
 refused 1 'modprobe nf_conntrack_colo' coloctl node list
 
 say "all of it was JSON"

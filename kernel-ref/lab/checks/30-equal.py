@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: reduced timeout_s=90
+# lab: reduced timeout_s=150
 # SPDX-License-Identifier: GPL-2.0-only
 """Two guests that do the same: the client gets right bytes, and nobody asks for a checkpoint."""
 
@@ -12,11 +12,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import client
 import control
 import netns
-from checking import Lab, Skipped, as_client, group, require, run_groups, step
+from checking import Lab, Skipped, as_client, group, require, run_groups, size, step
 from topology import CLIENT, GUEST1, GUEST2, GUEST_ADDRESS, GUEST_MTU, PRIMARY, SECONDARY
 
-BULK = 3_000_000
-PART = 500_000
+BULK = size(3_000_000)
+PART = size(500_000)
 QUESTIONS = 20
 DATAGRAMS = 10
 BEYOND_MTU = 20_000

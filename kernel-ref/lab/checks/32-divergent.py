@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: reduced timeout_s=90
+# lab: reduced timeout_s=150
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests that differ: the right reason is given, and what follows the commit is compared again."""
 
@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import client
 import control
-from checking import SLOWNESS, Lab, as_client, group, require, run_groups, step, wait_for
+from checking import SLOWNESS, Lab, as_client, group, require, run_groups, size, step, wait_for
 from topology import GUEST_ADDRESS, PRIMARY
 
-LENGTH = 600_000
-FIRST, SECOND = 100_000, 900_000
+LENGTH = size(600_000)
+FIRST, SECOND = size(100_000), size(900_000)
 
 
 def bytes_differ(version):

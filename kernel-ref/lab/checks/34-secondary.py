@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: timeout_s=120
+# lab: timeout_s=180
 # SPDX-License-Identifier: GPL-2.0-only
 """A secondary that is silent, late, or behind a bad link."""
 
@@ -11,10 +11,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import client
 import netns
 import topology
-from checking import SLOWNESS, Lab, as_client, group, require, run_groups, say, step, wait_for
+from checking import SLOWNESS, Lab, as_client, group, require, run_groups, say, size, step, wait_for
 from topology import GUEST2, GUEST_ADDRESS
 
-LENGTH = 600_000
+LENGTH = size(600_000)
 # Longer than some retransmission timeouts in a row.
 PATIENT = f"{20 * SLOWNESS:g}s"
 IMPATIENT = f"{2 * SLOWNESS:g}s"

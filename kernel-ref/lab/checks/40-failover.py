@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: reduced timeout_s=90
+# lab: reduced timeout_s=150
 # SPDX-License-Identifier: GPL-2.0-only
 """A host dies; a stock Linux client's connections go on with right bytes to the end."""
 
@@ -10,11 +10,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import control
 import topology
-from checking import Lab, as_client, group, require, run_groups, step, wait_for
+from checking import Lab, as_client, group, require, run_groups, size, step, wait_for
 from topology import GUEST_ADDRESS, GUEST_MAC, PRIMARY, SECONDARY
 
-LENGTH = 2_000_000
-PART = 300_000
+LENGTH = size(2_000_000)
+PART = size(300_000)
 # So small that the guests cannot be far ahead of what the client has read.
 BUFFER = 32 << 10
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: reduced timeout_s=120
+# lab: timeout_s=180
 # SPDX-License-Identifier: GPL-2.0-only
 """Whatever goes away while packets are held: they are released or freed, and modules unload.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# lab: reduced timeout_s=60
+# lab: reduced timeout_s=150
 # SPDX-License-Identifier: GPL-2.0-only
 """Whatever is asked wrongly gets an error and a sentence, and changes nothing."""
 
@@ -21,7 +21,7 @@ from genl import COLO, attribute, u8, u32, u64
 from topology import PRIMARY, SEC_DEV, SECONDARY, TAP
 
 SEED = int(os.environ.get("COLO_LAB_SEED", random.SystemRandom().randrange(1 << 31)))
-RANDOM_MESSAGES = 2000
+RANDOM_MESSAGES = 1000
 REQUESTS = [COLO[name] for name in COLO if name.startswith("COLO_CMD_")][1:]
 A = {name.removeprefix("COLO_A_"): number for name, number in COLO.items() if "COLO_A_" in name}
 C = {name.removeprefix("COLO_C_"): number for name, number in COLO.items() if "COLO_C_" in name}
