@@ -6,6 +6,8 @@ net/ipv4/tcp.c). In repair mode a socket sends nothing, and closing it sends not
 """
 
 import array
+import contextlib
+import ctypes
 import fcntl
 import socket
 import struct
@@ -21,7 +23,8 @@ BUFFERS = (socket.SO_SNDBUF, socket.SO_RCVBUF)
 FORCED_BUFFERS = (32, 33)  # SO_SNDBUFFORCE, SO_RCVBUFFORCE
 SO_BUF_LOCK = 72
 BUFFER_MAX = 8 << 20
-WINDOW_BYTES = 20  # struct tcp_repair_window
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+WINDOW_BYTES = 20  # struct tcp_repair_window: the second word is what the peer takes
 
 
 def tcp_get(sock, option):
@@ -34,12 +37,22 @@ def tcp_set(sock, option, value):
     sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
+def deafen(sock):
+    """Repair mode hears acks, and what they allow counts as sent though it is not."""
+    code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # return 0 bytes
+    sock.setsockopt(
+        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", 1, ctypes.addressof(code))
+    )
+
+
 def freeze(sock):
     tcp_set(sock, TCP_REPAIR, 1)
 
 
 def thaw(sock):
     """It goes on, and asks for the peer's window, which sets what waits in motion."""
+    with contextlib.suppress(FileNotFoundError):  # that was not dumped
+        sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
     tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
     tcp_set(sock, TCP_REPAIR, 0)
 
@@ -76,6 +89,7 @@ def dump_queue(sock, queue, length):
 
 def dump(sock):
     """The whole state of a frozen, established connection; JSON can carry it."""
+    deafen(sock)
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     options, scales = info[5], info[6]
     return {
@@ -121,6 +135,17 @@ def fill(sock, queue, data):
         data = data[sock.send(data[: 32 << 10]) :]
 
 
+def bytes_sent(state, length):
+    """How many the peer may have seen.
+
+    A window that is open by less than a segment is probed with new data, which timers of a frozen
+    socket send all the same: what fits into it may have been sent since it was dumped.
+    """
+    sent = length - state["unsent"]
+    window = struct.unpack_from("I", bytes.fromhex(state["window"]), 4)[0]
+    return min(length, window) if sent < window < sent + 2 * state["mss"] else sent
+
+
 def load(state):
     """A new frozen socket with that state, and those bytes of it that were never sent.
 
@@ -136,7 +161,7 @@ def load(state):
     sock.connect(tuple(state["peer"]))
     set_options(sock, state)
     data = bytes.fromhex(state["send"]["data"])
-    sent = len(data) - state["unsent"]
+    sent = bytes_sent(state, len(data))
     fill(sock, RECV_QUEUE, bytes.fromhex(state["receive"]["data"]))
     fill(sock, SEND_QUEUE, data[:sent])
     tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
