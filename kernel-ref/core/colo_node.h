@@ -17,7 +17,7 @@ enum colo_role {
 	COLO_ROLE_SECONDARY, /* fixes sequence numbers */
 };
 
-/* What a primary packet's acknowledgement may promise (rule tcp-pure-ack). */
+/* What a primary packet's acknowledgment may promise (rule tcp-pure-ack). */
 enum colo_ack_policy {
 	COLO_ACK_HOLD,	/* wait until the secondary acknowledged as much */
 	COLO_ACK_CLAMP, /* lower it to what the secondary acknowledged */
@@ -360,11 +360,13 @@ void colo_conn_init(struct colo_conn *conn, enum colo_conn_type type, struct col
 void colo_conn_touch(struct colo_conn *conn, u64 now_ns);
 void colo_conn_set_closed(struct colo_conn *conn, bool closed);
 bool colo_conn_pause(struct colo_conn *conn);
+
 /* After so many steps of a call, may it end here? */
 static inline bool colo_conn_is_enough(struct colo_conn *conn, u32 count)
 {
 	return count >= conn->node->config.call_max && colo_conn_pause(conn);
 }
+
 bool colo_node_hold(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,
 		    struct colo_out *out);
 bool colo_node_hold_extra(struct colo_conn *conn, struct colo_packet *packet, u64 now_ns,

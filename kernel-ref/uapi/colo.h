@@ -7,7 +7,7 @@
  * are judged from the first rule on, and until the last one goes.
  *
  * All requests need CAP_NET_ADMIN in the namespace. A request that fails changes nothing; its
- * answer has an error code and, as extended acknowledgement, a sentence. Byte order is the
+ * answer has an error code and, as extended acknowledgment, a sentence. Byte order is the
  * host's; addresses of flows are in network order. Times are nanoseconds.
  */
 #ifndef _UAPI_COLO_H
