@@ -115,11 +115,11 @@ class Reader
         auto& place = m_current[{ends.first, ends.second}];
         if (!place || place->IsSucceededBy(segment))
         {
-            if (m_connections.size() == ColoDialogue::MAX_CONVERSATIONS)
+            if (m_connections.size() == ColoDialogue::MAX_OPEN)
             {
                 FailAt(m_file,
                        m_counts.packets,
-                       "more than " + std::to_string(ColoDialogue::MAX_CONVERSATIONS) +
+                       "more than " + std::to_string(ColoDialogue::MAX_OPEN) +
                            " TCP connections");
             }
             m_connections.push_back(std::make_unique<ColoCaptureConnection>(segment, stamp));

@@ -118,8 +118,8 @@ ColoDialogue
 ColoMakeRequestResponse(const ColoRequestResponse& workload)
 {
     Require(workload.requests >= 1, "requests must be at least 1");
-    Require(workload.connections >= 1 && workload.connections <= ColoDialogue::MAX_CONVERSATIONS,
-            "connections must be from 1 to " + std::to_string(ColoDialogue::MAX_CONVERSATIONS));
+    Require(workload.connections >= 1 && workload.connections <= ColoDialogue::MAX_OPEN,
+            "connections must be from 1 to " + std::to_string(ColoDialogue::MAX_OPEN));
     Require(workload.requestBytes >= 1, "request size must be at least 1 byte");
     Require(workload.responseBytes >= 1, "response size must be at least 1 byte");
     Require(!workload.thinkTime.IsStrictlyNegative(), "think time must not be negative");
@@ -184,6 +184,43 @@ ColoDialogueCheck(uint32_t conversation,
         }
     }
     return wrong;
+}
+
+ColoMask::ColoMask(uint32_t token)
+    : m_token(token)
+{
+    NS_ASSERT(token == 0 || (token & 0xff) != 0);
+}
+
+uint32_t
+ColoMask::GetToken() const
+{
+    return m_token;
+}
+
+void
+ColoMask::Apply(uint64_t offset, uint8_t* buffer, std::size_t size) const
+{
+    if (m_token == 0)
+    {
+        return;
+    }
+    const uint64_t base = Mix(m_token * 0x9e3779b97f4a7c15U);
+    for (std::size_t i = 0; i < size; i++)
+    {
+        const uint64_t at = offset + i;
+        const uint64_t word = at < TOKEN_BYTES ? m_token : Mix(base + at / 8);
+        buffer[i] ^= static_cast<uint8_t>(word >> (at % 8 * 8));
+    }
+}
+
+void
+ColoMask::Learn(uint64_t offset, const uint8_t* script, const uint8_t* received, std::size_t size)
+{
+    for (std::size_t i = 0; i < size && offset + i < TOKEN_BYTES; i++)
+    {
+        m_token |= static_cast<uint32_t>(script[i] ^ received[i]) << ((offset + i) * 8);
+    }
 }
 
 ColoDialogueCursor::ColoDialogueCursor(const ColoConversation* conversation, bool isServer)

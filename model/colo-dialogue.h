@@ -16,9 +16,24 @@ namespace ns3
 /** What one side says before the other says anything. */
 struct ColoTurn
 {
-    bool fromServer; //!< else from the client
-    uint64_t bytes;  //!< never 0 in a script that is played
-    Time pause;      //!< from the end of the previous turn (or the handshake) to the first byte
+    bool fromServer;      //!< from the guest; else from the client
+    uint64_t bytes;       //!< never 0 in a script that is played
+    Time pause;           //!< from the end of the previous turn (or the handshake) on
+    bool isRandom{false}; //!< keys, encrypted records: each guest draws its own (see ColoMask)
+};
+
+/** What carries a conversation. */
+enum class ColoTransport
+{
+    TCP,
+    UDP //!< each turn is one datagram of at most ColoDialogue::MAX_DATAGRAM bytes
+};
+
+/** Which side begins a conversation. */
+enum class ColoOpener
+{
+    CLIENT,
+    GUEST //!< the guest asks a backend, whose part a client plays
 };
 
 /** Which side ends a conversation. */
@@ -29,11 +44,23 @@ enum class ColoCloser
     SERVER
 };
 
-/** \ingroup colo The script of one TCP connection. */
+/**
+ * \ingroup colo The script of one TCP connection, or of an exchange of datagrams.
+ *
+ * The turns of the guest are the server's, whoever opened the connection.
+ */
 struct ColoConversation
 {
-    Time start;                            //!< after the start of the dialogue
-    uint16_t serverPort{0};                //!< where the server listens
+    /** That it follows no other conversation. */
+    static constexpr uint32_t NONE = ~uint32_t{0};
+
+    Time start;           //!< after the start of the dialogue, or the end of after
+    uint32_t after{NONE}; //!< an earlier conversation of the same client
+    ColoTransport transport{ColoTransport::TCP};
+    ColoOpener opener{ColoOpener::CLIENT};
+    uint32_t client{0};                    //!< which of the clients takes part
+    uint16_t clientPort{0};                //!< of a client that opens; see ColoDialogue
+    uint16_t serverPort{0};                //!< where the side that does not open listens
     std::vector<ColoTurn> turns;           //!< in the order they are played
     ColoCloser closer{ColoCloser::NOBODY}; //!< who closes first, once all turns are over
     bool reset{false};                     //!< the capture ended in a RST; played as a close
@@ -45,13 +72,26 @@ struct ColoConversation
     uint64_t GetBytes(bool fromServer) const;
 };
 
-/** \ingroup colo The script of a whole exchange between one client and one server. */
+/**
+ * \ingroup colo
+ * \brief The script of a whole exchange between clients and one guest.
+ *
+ * How the side that accepts a TCP connection knows which conversation it is: those that a client
+ * opens by the client's port, which belongs to one client alone; several conversations of a port
+ * follow each other in the order of their indices (tuple reuse). Those that the guest opens by the
+ * port that it connects to, which belongs to one conversation alone. Datagrams carry the index.
+ */
 struct ColoDialogue
 {
-    /** Each conversation takes a source port of the client from 20000 up. */
-    static constexpr uint32_t MAX_CONVERSATIONS = 40000;
+    /** A client's ports go from 20000 up. */
+    static constexpr uint16_t FIRST_CLIENT_PORT = 20000;
+    /** As many client ports are there, so as many conversations can be open at once. */
+    static constexpr uint32_t MAX_OPEN = 40000;
+    /** Payload of a datagram that crosses Ethernet and the shim unfragmented, over IPv6 as well. */
+    static constexpr uint32_t MAX_DATAGRAM = 1400;
 
     std::vector<ColoConversation> conversations; //!< ordered by start
+    uint32_t firstId{0}; //!< content is that of firstId + index, so that of pairs differs
 
     /**
      * \param fromServer which direction.
@@ -132,6 +172,47 @@ std::size_t ColoDialogueCheck(uint32_t conversation,
                               const uint8_t* buffer,
                               std::size_t size,
                               uint64_t* firstWrong = nullptr);
+
+/**
+ * \ingroup colo
+ * \brief What makes one telling of a guest's turn differ from another, such as a session token.
+ *
+ * A turn with random content begins with its token, and all that follows depends on it. So whoever
+ * reads a turn learns the token from its first four bytes, and can tell whether the rest is of the
+ * same telling. Both are laid over the script's bytes (exclusive or); token 0 changes nothing.
+ */
+class ColoMask
+{
+  public:
+    /** Bytes that say the token; a shorter turn says as much of it as it can. */
+    static constexpr uint32_t TOKEN_BYTES = 4;
+
+    ColoMask() = default;
+    /** \param token of the turn; the low byte of a token that is not 0 must not be 0. */
+    explicit ColoMask(uint32_t token);
+
+    /** \return the token, as far as it is known. */
+    uint32_t GetToken() const;
+    /**
+     * \brief Lay the mask over bytes of the turn, or take it off.
+     * \param offset of the first byte in its turn.
+     * \param buffer the bytes.
+     * \param size how many.
+     */
+    void Apply(uint64_t offset, uint8_t* buffer, std::size_t size) const;
+    /**
+     * \brief Read the token off received bytes. Every byte of a turn must be shown once, in order,
+     * before it is unmasked by Apply().
+     * \param offset of the first byte in its turn.
+     * \param script what the script has there.
+     * \param received what came.
+     * \param size how many.
+     */
+    void Learn(uint64_t offset, const uint8_t* script, const uint8_t* received, std::size_t size);
+
+  private:
+    uint32_t m_token{0};
+};
 
 /**
  * \ingroup colo

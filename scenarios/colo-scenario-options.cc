@@ -240,7 +240,7 @@ ParseColoScenarioOptions(int argc, char* argv[])
     options.requestResponse.requestBytes = integer("request-size", 1, GIGABYTE);
     options.requestResponse.responseBytes = integer("response-size", 1, GIGABYTE);
     options.requestResponse.connections =
-        integer("connections", 1, ColoDialogue::MAX_CONVERSATIONS);
+        integer("connections", 1, ColoDialogue::MAX_OPEN);
     options.requestResponse.thinkTime = ParseTime("think-time",
                                                   text("think-time"),
                                                   {0, "0s"},
