@@ -469,8 +469,8 @@ void colo_guest_receive(struct colo_proxy *proxy, struct sk_buff *skb);
 struct xt_tgchk_param;
 struct xt_tgdtor_param;
 
-/** colo_target_check() - checkentry; @sec_dev: the module's parameter, NUL-terminated. */
-int colo_target_check(const struct xt_tgchk_param *par, const char *sec_dev,
+/** colo_target_check() - checkentry; @parameter: the module's sec_dev, NUL-terminated. */
+int colo_target_check(const struct xt_tgchk_param *par, const char *parameter,
 		      const struct colo_proxy_ops *ops);
 void colo_target_destroy(const struct xt_tgdtor_param *par);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the rules of both targets have in common. */
+#include <linux/moduleparam.h>
 #include <linux/netfilter/x_tables.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
@@ -26,11 +27,12 @@ static void gather_disable(struct net *net, u8 family)
 		nf_defrag_ipv4_disable(net);
 }
 
-int colo_target_check(const struct xt_tgchk_param *par, const char *sec_dev,
+int colo_target_check(const struct xt_tgchk_param *par, const char *parameter,
 		      const struct colo_proxy_ops *ops)
 {
 	const char *name = par->target->name;
 	struct xt_colo_info *info = par->targinfo;
+	char sec_dev[IFNAMSIZ];
 	int err;
 
 	if (par->family != NFPROTO_IPV4 && par->family != NFPROTO_IPV6) {
@@ -46,8 +48,13 @@ int colo_target_check(const struct xt_tgchk_param *par, const char *sec_dev,
 		pr_info_ratelimited("%s: name of the forwarding device is too long\n", name);
 		return -ENAMETOOLONG;
 	}
-	if (info->sec_dev[0])
-		sec_dev = info->sec_dev;
+	if (info->sec_dev[0]) {
+		strscpy(sec_dev, info->sec_dev, sizeof(sec_dev));
+	} else {
+		kernel_param_lock(ops->owner);
+		strscpy(sec_dev, parameter, sizeof(sec_dev));
+		kernel_param_unlock(ops->owner);
+	}
 	if (!sec_dev[0]) {
 		pr_info_ratelimited("%s: no forwarding device: use --forward-dev, or the module parameter sec_dev\n",
 				    name);

@@ -235,12 +235,7 @@ static const struct colo_proxy_ops pmycolo_ops = {
 
 static int pmycolo_check(const struct xt_tgchk_param *par)
 {
-	char name[IFNAMSIZ];
-
-	kernel_param_lock(THIS_MODULE);
-	strscpy(name, sec_dev, sizeof(name));
-	kernel_param_unlock(THIS_MODULE);
-	return colo_target_check(par, name, &pmycolo_ops);
+	return colo_target_check(par, sec_dev, &pmycolo_ops);
 }
 
 static struct xt_target pmycolo __read_mostly = {

@@ -168,12 +168,7 @@ static const struct colo_proxy_ops seccolo_ops = {
 
 static int seccolo_check(const struct xt_tgchk_param *par)
 {
-	char name[IFNAMSIZ];
-
-	kernel_param_lock(THIS_MODULE);
-	strscpy(name, sec_dev, sizeof(name));
-	kernel_param_unlock(THIS_MODULE);
-	return colo_target_check(par, name, &seccolo_ops);
+	return colo_target_check(par, sec_dev, &seccolo_ops);
 }
 
 static struct xt_target seccolo __read_mostly = {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.h"
 
+#include "device_name.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <net/if.h>
 
 #define NODE_INDEX_MAX 65535
 
@@ -120,20 +120,6 @@ int word_of(const char *const *words, const char *text)
 	return -1;
 }
 
-const char *device_fault(const char *name)
-{
-	if (!*name)
-		return "is empty";
-	if (strlen(name) >= IFNAMSIZ)
-		return "is longer than 15 characters";
-	if (!strcmp(name, ".") || !strcmp(name, ".."))
-		return "is no name of a device";
-	for (; *name; name++)
-		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
-			return "has a character that no device's name has";
-	return NULL;
-}
-
 static bool parse_word(const struct option *option, struct value *value)
 {
 	int found = word_of(option->words, value->text);
@@ -170,7 +156,7 @@ static bool parse_value(const struct option *option, struct value *value)
 			 value->text);
 		return false;
 	case OPTION_DEVICE:
-		fault = device_fault(value->text);
+		fault = device_name_fault(value->text);
 		if (fault)
 			complain("--%s \"%s\" %s", option->name, value->text, fault);
 		return !fault;

@@ -86,8 +86,6 @@ bool parse_time(const char *text, uint64_t *ns);
 void format_time(uint64_t ns, char *text, unsigned int size);
 /** word_of() - Its position in the list that ends with NULL; -1 if it is not there. */
 int word_of(const char *const *words, const char *text);
-/** device_fault() - Why no device can be called so; NULL if one can. */
-const char *device_fault(const char *name);
 
 void print_command_help(const char *program, const struct command *command);
 

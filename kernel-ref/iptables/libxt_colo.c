@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../coloctl/device_name.h"
 #include "../uapi/xt_COLO.h"
 #include "libxt_colo.h"
 
@@ -30,21 +30,6 @@ static const struct xt_option_entry options[] = {
 	XTOPT_TABLEEND,
 };
 
-/* What the kernel lets a device be called, see dev_valid_name(). */
-static const char *fault_of_device_name(const char *name)
-{
-	if (!*name)
-		return "is empty";
-	if (strlen(name) >= XT_COLO_IFNAMSIZ)
-		return "is longer than 15 characters";
-	if (!strcmp(name, ".") || !strcmp(name, ".."))
-		return "is no name of a device";
-	for (; *name; name++)
-		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
-			return "has a character that no device's name has";
-	return NULL;
-}
-
 static void parse(struct xt_option_call *call)
 {
 	struct xt_colo_info *info = call->data;
@@ -53,7 +38,7 @@ static void parse(struct xt_option_call *call)
 	xtables_option_parse(call);
 	if (call->entry->id != OPTION_FORWARD_DEV)
 		return;
-	fault = fault_of_device_name(call->arg);
+	fault = device_name_fault(call->arg);
 	if (fault)
 		xtables_error(PARAMETER_PROBLEM, "%s: --forward-dev \"%s\" %s", call->ext_name,
 			      call->arg, fault);
