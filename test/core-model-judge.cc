@@ -62,9 +62,18 @@ StreamModel::CurrentGeneration() const
     return current;
 }
 
+// With the policy, or as the primary says it again.
 bool
-StreamModel::IsAckBlocked(const Connection& connection, const Event& event) const
+StreamModel::MayLower(const RoomPacket& packet) const
 {
+    return m_script.clamp || (&packet == m_latest && m_given.at(packet.number).isSame);
+}
+
+bool
+StreamModel::IsAckBlocked(const RoomPacket& packet) const
+{
+    const Event& event = m_given.at(packet.number).event;
+    const Connection& connection = m_connections[event.generation];
     if (!(event.flags & ACK) || event.flags & RST)
     {
         return false;
@@ -75,7 +84,7 @@ StreamModel::IsAckBlocked(const Connection& connection, const Event& event) cons
         return true;
     }
     bool news = !connection.outAcked || s.ack > connection.outAck;
-    return event.ack > s.ack && !(m_script.clamp && news);
+    return event.ack > s.ack && !(MayLower(packet) && news);
 }
 
 bool
@@ -91,7 +100,7 @@ StreamModel::IsBlocked(const RoomPacket& packet) const
         return !connection.resetCovered && !(both && common >= given.event.begin);
     }
     bool data = given.end > given.event.begin;
-    return (data && given.end > common) || IsAckBlocked(connection, given.event);
+    return (data && given.end > common) || IsAckBlocked(packet);
 }
 
 void
@@ -135,7 +144,7 @@ StreamModel::JudgeHeld(uint32_t generation)
     const Given& given = m_given.at(alone->number);
     Connection& connection = m_connections[generation];
     if (given.event.begin <= connection.sentEnd && common > given.event.begin &&
-        !IsAckBlocked(connection, given.event))
+        !IsAckBlocked(*alone))
     {
         uint32_t to = std::min(common - given.event.begin, alone->core.payload_len - 1);
         to -= to % alone->core.gso_size;
@@ -172,7 +181,7 @@ StreamModel::CheckPromise(Connection& connection, const Given& given, const Sent
     Require(s.acked && ack <= s.ack, "an ack that the secondary never gave (output-commit)");
     Require(ack <= meant, "an ack that the primary never gave");
     Require(resent || ack == std::min(meant, s.ack), "an ack is lowered too far (tcp-pure-ack)");
-    Require(resent || m_script.clamp || ack == meant, "an ack is lowered under ack=hold");
+    Require(resent || ack == meant || MayLower(sent.packet), "an ack is lowered under ack=hold");
 
     uint32_t unit = 1U << Scale(given.event);
     uint32_t own = given.event.ack + (given.event.window << Scale(given.event));

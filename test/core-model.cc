@@ -198,6 +198,9 @@ StreamModel::Say(const Event& event)
     {
         segment.payload.push_back(uint8_t(stream[at]));
     }
+    const Seen& seen = primary ? connection.primary : connection.secondary;
+    m_isSame = EndOf(event) == event.begin && (event.flags & (ACK | RST)) == ACK && seen.acked &&
+               seen.ack == event.ack;
     Note(primary ? connection.primary : connection.secondary, event, stream);
     m_event = &event;
     Give(primary ? COLO_PRIMARY : COLO_SECONDARY,
@@ -239,7 +242,7 @@ void
 StreamModel::OnGiven(const RoomPacket& packet, bool)
 {
     m_latest = &packet;
-    m_given[packet.number] = Given{*m_event, EndOf(*m_event)};
+    m_given[packet.number] = Given{*m_event, EndOf(*m_event), m_isSame};
 }
 
 // The secondary becomes a copy; what it sent before is of another epoch.

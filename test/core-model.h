@@ -70,7 +70,8 @@ class StreamModel : public Room
     struct Given
     {
         Event event;
-        uint32_t end = 0; //!< in units
+        uint32_t end = 0;    //!< in units
+        bool isSame = false; //!< the primary has given that very ack before, and says no more
     };
 
     void Do(const Event& event);
@@ -86,7 +87,8 @@ class StreamModel : public Room
     uint32_t Common(const Connection& connection) const;
     bool Differs(const Connection& connection) const;
     bool IsBlocked(const RoomPacket& packet) const;
-    bool IsAckBlocked(const Connection& connection, const Event& event) const;
+    bool IsAckBlocked(const RoomPacket& packet) const;
+    bool MayLower(const RoomPacket& packet) const;
     uint32_t CurrentGeneration() const;
     uint32_t Scale(const Event& event) const;
     uint32_t EndOf(const Event& event) const;
@@ -99,6 +101,7 @@ class StreamModel : public Room
     std::map<uint64_t, Given> m_given; //!< by number
     std::vector<bool> m_healed;        //!< the secondary has become a copy of the primary
     const Event* m_event = nullptr;    //!< being given
+    bool m_isSame = false;             //!< see Given
     const RoomPacket* m_latest = nullptr;
     bool m_committing = false;
     uint64_t m_lastCommitted = 0;

@@ -193,6 +193,32 @@ BOOST_FIXTURE_TEST_CASE(tcp_pure_ack_held_is_not_lowered, EstablishedFlow)
     BOOST_TEST(Released() + Resent() == "");
 }
 
+// The client is sent the position that the secondary waits at, or it would repeat what both have.
+BOOST_FIXTURE_TEST_CASE(tcp_pure_ack_repeated_is_lowered, EstablishedFlow)
+{
+    Secondary(". 1:1(0) ack 301");
+    Primary(". 1:1(0) ack 401");
+    Primary(". 1:1(0) ack 501");
+    BOOST_TEST(Released() + Resent() == "");
+    Primary(". 1:1(0) ack 501");
+    BOOST_TEST(Released() + Resent() == "ack 301 win 1000");
+    Primary(". 1:1(0) ack 501");
+    BOOST_TEST(Released() + Resent() == "");
+    Secondary(". 1:1(0) ack 501");
+    BOOST_TEST(Released() == "ack 401 win 1000, ack 501 win 1000, ack 501 win 1000");
+}
+
+// What has data is no repetition, and waits.
+BOOST_FIXTURE_TEST_CASE(tcp_pure_ack_repeated_with_data_is_held, EstablishedFlow)
+{
+    Secondary(". 1:101(100) ack 301");
+    Primary(". 1:1(0) ack 501");
+    Primary(". 1:101(100) ack 501");
+    BOOST_TEST(Released() + Resent() == "");
+    Primary(". 1:101(100) ack 501");
+    BOOST_TEST(Released() + Resent() == "");
+}
+
 // Acks on both sides of 2^32, and exactly 0 (tcp-serial).
 BOOST_FIXTURE_TEST_CASE(case_acks_on_both_sides_of_the_wrap, WrappingAcks)
 {

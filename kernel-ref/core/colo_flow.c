@@ -107,12 +107,13 @@ static void adopt(struct colo_stream *stream, const struct colo_packet *packet)
 }
 
 /* No new data: it waits for the secondary's ack only. */
-static void place_repeat(struct colo_flow *flow, struct colo_packet *packet, u64 now_ns,
-			 struct colo_out *out)
+static void place_repeat(struct colo_flow *flow, struct colo_packet *packet, bool may_repeat,
+			 u64 now_ns, struct colo_out *out)
 {
 	bool repeats = colo_packet_units(packet) || packet->tcp_flags & COLO_TCP_RST;
 
-	if (colo_node_may_speak(flow->conn.node, now_ns) && colo_stream_may_leave(flow, packet))
+	if (colo_node_may_speak(flow->conn.node, now_ns) &&
+	    (may_repeat || colo_stream_may_leave(flow, packet)))
 		colo_stream_let_go(flow, packet, repeats ? COLO_RELEASE_REPEAT : COLO_RELEASE_ACK,
 				   out);
 	else if (colo_node_hold(&flow->conn, packet, now_ns, out))
@@ -125,6 +126,7 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 {
 	struct colo_stream *stream = &flow->stream;
 	bool is_signed = packet->options & COLO_OPT_SIGNED;
+	bool may_repeat = colo_stream_may_repeat(stream, packet);
 
 	colo_stream_note_primary(stream, packet);
 	if (!(stream->flags & COLO_STREAM_ANCHORED) &&
@@ -133,7 +135,7 @@ static void place_primary(struct colo_flow *flow, struct colo_packet *packet, u6
 
 	if (!is_signed && (colo_stream_repeats_rst(stream, packet) ||
 			   !is_new_to(stream->matched, packet))) {
-		place_repeat(flow, packet, now_ns, out);
+		place_repeat(flow, packet, may_repeat, now_ns, out);
 	} else if (!colo_node_hold(&flow->conn, packet, now_ns, out)) {
 		return;
 	} else if (colo_after(packet->seq, stream->p_end)) {

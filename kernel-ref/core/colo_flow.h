@@ -116,6 +116,7 @@ void colo_stream_skip_matched(struct colo_stream *stream, struct colo_out *out);
 struct colo_packet *colo_flow_next_secondary(struct colo_stream *stream, struct colo_out *out);
 bool colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out);
 bool colo_stream_may_leave(const struct colo_flow *flow, const struct colo_packet *packet);
+bool colo_stream_may_repeat(const struct colo_stream *stream, const struct colo_packet *packet);
 void colo_stream_leave(struct colo_flow *flow, struct colo_packet *packet, enum colo_reason reason,
 		       struct colo_out *out);
 void colo_stream_let_go(struct colo_flow *flow, struct colo_packet *packet,

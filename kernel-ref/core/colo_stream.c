@@ -252,6 +252,13 @@ bool colo_stream_match(struct colo_flow *flow, u64 now_ns, struct colo_out *out)
 	return true;
 }
 
+/* Would the client learn something from the secondary's ack? */
+static bool has_ack_news(const struct colo_stream *stream)
+{
+	return !(stream->flags & COLO_STREAM_OUT_ACK) ||
+	       colo_after(stream->s_ack, stream->out_ack);
+}
+
 /**
  * colo_stream_may_leave() - Do the secondary's acks allow a packet whose bytes matched?
  *
@@ -268,9 +275,24 @@ bool colo_stream_may_leave(const struct colo_flow *flow, const struct colo_packe
 		return false;
 	if (!colo_after(packet->ack, stream->s_ack))
 		return true;
-	return flow->conn.node->config.ack_policy == COLO_ACK_CLAMP &&
-	       (!(stream->flags & COLO_STREAM_OUT_ACK) ||
-		colo_after(stream->s_ack, stream->out_ack));
+	return flow->conn.node->config.ack_policy == COLO_ACK_CLAMP && has_ack_news(stream);
+}
+
+/**
+ * colo_stream_may_repeat() - May an ack that says nothing new leave, lowered to the secondary's?
+ *
+ * Asked before it is noted. Where sec_dev lost what a client uploads, the secondary stops at a
+ * position that the primary, which acks coarsely, may never have named. A primary that says its
+ * ack again was sent something again: the client has to hear what the secondary lacks, whatever
+ * the policy, or it would go on to repeat what both have (rule tcp-pure-ack).
+ */
+bool colo_stream_may_repeat(const struct colo_stream *stream, const struct colo_packet *packet)
+{
+	const u32 flags = COLO_STREAM_P_ACK | COLO_STREAM_S_ACK;
+
+	return (stream->flags & flags) == flags && packet->ack == stream->p_ack &&
+	       (packet->tcp_flags & (COLO_TCP_ACK | COLO_TCP_RST)) == COLO_TCP_ACK &&
+	       !colo_packet_units(packet) && has_ack_news(stream);
 }
 
 static u16 window_up_to(u32 edge, u32 ack, u32 shift)
