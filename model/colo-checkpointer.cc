@@ -3,7 +3,6 @@
  */
 #include "colo-checkpointer.h"
 
-#include "ns3/abort.h"
 #include "ns3/log.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
@@ -35,16 +34,6 @@ ColoCheckpointer::GetTypeId()
                           UintegerValue(4 << 20),
                           MakeUintegerAccessor(&ColoCheckpointer::m_stateSize),
                           MakeUintegerChecker<uint64_t>(0, 1ULL << 50))
-            .AddAttribute("LinkRate",
-                          "Rate of the checkpoint link.",
-                          DataRateValue(DataRate("10Gbps")),
-                          MakeDataRateAccessor(&ColoCheckpointer::m_linkRate),
-                          MakeDataRateChecker())
-            .AddAttribute("LinkDelay",
-                          "One-way delay of the checkpoint link.",
-                          TimeValue(MicroSeconds(50)),
-                          MakeTimeAccessor(&ColoCheckpointer::m_linkDelay),
-                          MakeTimeChecker(Time()))
             .AddAttribute("LoadTime",
                           "Time to load the received state into the secondary guest. An "
                           "assumption.",
@@ -63,24 +52,36 @@ ColoCheckpointer::Install(Ptr<ColoPrimaryProxy> primaryProxy,
                           Ptr<ColoSecondaryProxy> secondaryProxy,
                           Ptr<ColoGuest> primary,
                           Ptr<ColoGuest> secondary,
-                          Time tapDelay)
+                          Time tapDelay,
+                          Ptr<const ColoCheckpointLink> link)
 {
-    NS_ABORT_MSG_IF(m_linkRate == DataRate(0), "ColoCheckpointer: LinkRate must not be 0");
-    m_primary = {primaryProxy, primary};
-    m_secondary = {secondaryProxy, secondary};
+    UintegerValue pair;
+    primaryProxy->GetAttribute("NodeIndex", pair);
+    const ColoCheckpointLink::Ends ends = link->Open(static_cast<uint16_t>(pair.Get()));
+    m_primary = {primaryProxy, primary, ends.first};
+    m_secondary = {secondaryProxy, secondary, ends.second};
     m_tapDelay = tapDelay;
     for (Host* host : {&m_primary, &m_secondary})
     {
         host->proxy->SetActionCallback(
             [this, host](uint32_t actions, uint32_t epoch) { Act(*host, actions, epoch); });
+        host->end->SetReceiver([this, host](const ColoCheckpointMessage& message) {
+            Happen(host, static_cast<enum colo_node_event>(message.type), message.epoch);
+        });
     }
 }
 
 void
 ColoCheckpointer::DoDispose()
 {
-    m_primary = {};
-    m_secondary = {};
+    for (Host* host : {&m_primary, &m_secondary})
+    {
+        if (host->end)
+        {
+            host->end->Dispose();
+        }
+        *host = {};
+    }
     Object::DoDispose();
 }
 
@@ -102,20 +103,23 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
     {
         m_current = {};
         m_current.requested = Simulator::Now();
-        Tell(m_secondary, m_linkDelay, COLO_EVENT_REQUEST, epoch);
+        Tell(host, COLO_EVENT_REQUEST, epoch);
     }
     if (actions & COLO_ACTION_SEND_REPLY)
     {
-        Tell(m_primary, m_linkDelay, COLO_EVENT_REPLY, epoch);
+        Tell(host, COLO_EVENT_REPLY, epoch);
     }
     if (actions & COLO_ACTION_SEND_STATE)
     {
-        const Time transfer = m_linkRate.CalculateBytesTxTime(m_stateSize);
-        Tell(m_secondary, m_overhead + transfer + m_linkDelay, COLO_EVENT_STATE, epoch);
+        Simulator::ScheduleWithContext(host.proxy->GetHostId(),
+                                       m_overhead,
+                                       &ColoCheckpointer::SendState,
+                                       this,
+                                       epoch);
     }
     if (actions & COLO_ACTION_SEND_RECEIVED)
     {
-        Tell(m_primary, m_linkDelay, COLO_EVENT_RECEIVED, epoch);
+        Tell(host, COLO_EVENT_RECEIVED, epoch);
     }
     if (actions & COLO_ACTION_LOAD)
     {
@@ -126,13 +130,31 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
     }
     if (actions & COLO_ACTION_SEND_LOADED)
     {
-        Tell(m_primary, m_linkDelay, COLO_EVENT_LOADED, epoch);
+        Tell(host, COLO_EVENT_LOADED, epoch);
+        m_isSecondaryLoaded = true;
     }
     if (actions & COLO_ACTION_RESUME)
     {
-        // Both go on at the same instant, so the secondary waits for its message to arrive.
+        GoOn(host);
+    }
+}
+
+/**
+ * After a checkpoint both guests go on at the same instant: when LOADED has arrived, which only the
+ * link knows. The loaded secondary waits for that, as if it had been told when it will be.
+ */
+void
+ColoCheckpointer::GoOn(Host& host)
+{
+    if (&host == &m_primary && m_isSecondaryLoaded)
+    {
+        m_isSecondaryLoaded = false;
+        GoOn(m_secondary);
+    }
+    if (&host == &m_primary || !m_isSecondaryLoaded)
+    {
         Simulator::ScheduleWithContext(host.proxy->GetHostId(),
-                                       &host == &m_primary ? Time() : m_linkDelay,
+                                       Time(),
                                        &ColoCheckpointer::Resume,
                                        this,
                                        &host);
@@ -140,15 +162,22 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
 }
 
 void
-ColoCheckpointer::Tell(Host& host, Time delay, enum colo_node_event event, uint32_t epoch)
+ColoCheckpointer::Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes)
 {
-    Simulator::ScheduleWithContext(host.proxy->GetHostId(),
-                                   delay,
-                                   &ColoCheckpointer::Happen,
-                                   this,
-                                   &host,
-                                   event,
-                                   epoch);
+    ColoCheckpointMessage message;
+    message.type = event;
+    message.epoch = epoch;
+    message.bytes = bytes;
+    from.end->Send(message);
+}
+
+void
+ColoCheckpointer::SendState(uint32_t epoch)
+{
+    if (m_primary.end)
+    {
+        Tell(m_primary, COLO_EVENT_STATE, epoch, m_stateSize);
+    }
 }
 
 void
@@ -177,7 +206,13 @@ ColoCheckpointer::Freeze(Host* host)
         m_current.paused = Simulator::Now();
     }
     // What the guest has sent arrives before it counts as standing still.
-    Tell(*host, m_tapDelay + NanoSeconds(1), COLO_EVENT_PAUSED, 0);
+    Simulator::ScheduleWithContext(host->proxy->GetHostId(),
+                                   m_tapDelay + NanoSeconds(1),
+                                   &ColoCheckpointer::Happen,
+                                   this,
+                                   host,
+                                   COLO_EVENT_PAUSED,
+                                   0);
 }
 
 void

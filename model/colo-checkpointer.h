@@ -4,11 +4,11 @@
 #ifndef COLO_CHECKPOINTER_H
 #define COLO_CHECKPOINTER_H
 
+#include "colo-checkpoint-link.h"
 #include "colo-guest.h"
 #include "colo-primary-proxy.h"
 #include "colo-secondary-proxy.h"
 
-#include "ns3/data-rate.h"
 #include "ns3/nstime.h"
 #include "ns3/object.h"
 #include "ns3/traced-callback.h"
@@ -53,12 +53,14 @@ class ColoCheckpointer : public Object
      * \param primary the guest that is copied.
      * \param secondary the guest that becomes the copy.
      * \param tapDelay of both guests' links: how long frames are under way to them.
+     * \param link joins the hosts; the pair gets a connection on it.
      */
     void Install(Ptr<ColoPrimaryProxy> primaryProxy,
                  Ptr<ColoSecondaryProxy> secondaryProxy,
                  Ptr<ColoGuest> primary,
                  Ptr<ColoGuest> secondary,
-                 Time tapDelay);
+                 Time tapDelay,
+                 Ptr<const ColoCheckpointLink> link);
 
   protected:
     void DoDispose() override;
@@ -69,12 +71,15 @@ class ColoCheckpointer : public Object
     {
         Ptr<ColoProxy> proxy;
         Ptr<ColoGuest> guest;
+        Ptr<ColoCheckpointEnd> end;
     };
 
     void Act(Host& host, uint32_t actions, uint32_t epoch);
-    void Tell(Host& host, Time delay, enum colo_node_event event, uint32_t epoch);
+    void Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes = 0);
+    void SendState(uint32_t epoch);
     void Happen(Host* host, enum colo_node_event event, uint32_t epoch);
     void Freeze(Host* host);
+    void GoOn(Host& host);
     void Resume(Host* host);
     void Load();
 
@@ -83,9 +88,8 @@ class ColoCheckpointer : public Object
     Time m_tapDelay;
     Time m_overhead;
     uint64_t m_stateSize;
-    DataRate m_linkRate;
-    Time m_linkDelay;
     Time m_loadTime;
+    bool m_isSecondaryLoaded{false}; //!< waits for the primary to go on
     ColoCheckpoint m_current{};
     TracedCallback<const ColoCheckpoint&> m_checkpointTrace;
 };

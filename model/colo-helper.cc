@@ -40,6 +40,7 @@ ColoHelper::ColoHelper()
     m_primaryProxy.SetTypeId(ColoPrimaryProxy::GetTypeId());
     m_secondaryProxy.SetTypeId(ColoSecondaryProxy::GetTypeId());
     m_checkpointer.SetTypeId(ColoCheckpointer::GetTypeId());
+    m_checkpointLink.SetTypeId(ColoCheckpointLink::GetTypeId());
     m_guest.SetTypeId(ColoGuest::GetTypeId());
 }
 
@@ -72,6 +73,19 @@ ColoHelper::SetSecDev(DataRate rate, Time delay)
 {
     m_secDevRate = rate;
     m_secDevDelay = delay;
+}
+
+void
+ColoHelper::SetCheckpointLinkAttribute(const std::string& name, const AttributeValue& value)
+{
+    m_checkpointLink.Set(name, value);
+}
+
+void
+ColoHelper::SetCheckpointLink(DataRate rate, Time delay)
+{
+    m_eth2Rate = rate;
+    m_eth2Delay = delay;
 }
 
 void
@@ -145,12 +159,16 @@ ColoHelper::Install(Ptr<Node> primaryHost,
                                  pair.secDev.second);
     secondaryHost->AggregateObject(pair.secondaryProxy);
 
+    pair.checkpointLink = m_checkpointLink.Create<ColoCheckpointLink>();
+    pair.checkpointLink->Install(
+        ColoLinkDevice::Connect(primaryHost, secondaryHost, m_eth2Rate, m_eth2Delay));
     pair.checkpointer = m_checkpointer.Create<ColoCheckpointer>();
     pair.checkpointer->Install(pair.primaryProxy,
                                pair.secondaryProxy,
                                pair.primary.guest,
                                pair.secondary.guest,
-                               m_tapDelay);
+                               m_tapDelay,
+                               pair.checkpointLink);
     return pair;
 }
 

@@ -4,6 +4,7 @@
 #ifndef COLO_HELPER_H
 #define COLO_HELPER_H
 
+#include "colo-checkpoint-link.h"
 #include "colo-checkpointer.h"
 #include "colo-link-device.h"
 
@@ -35,11 +36,13 @@ struct ColoPair
     ColoGuestPlace primary;
     ColoGuestPlace secondary;
     ColoLinkDevice::Ends secDev; //!< the primary host's end, the secondary host's end
+    Ptr<ColoCheckpointLink> checkpointLink;
     Ptr<ColoPrimaryProxy> primaryProxy;
     Ptr<ColoSecondaryProxy> secondaryProxy;
     Ptr<ColoCheckpointer> checkpointer;
 
     /**
+     * Of the guests; hosts and links have streams of their own.
      * \param stream first stream index to use.
      * \return the number of stream indices used.
      */
@@ -87,6 +90,16 @@ class ColoHelper
      * \param delay of the forwarding link, one way.
      */
     void SetSecDev(DataRate rate, Time delay);
+    /**
+     * \param name an attribute of ColoCheckpointLink.
+     * \param value its value.
+     */
+    void SetCheckpointLinkAttribute(const std::string& name, const AttributeValue& value);
+    /**
+     * \param rate of the checkpoint link; 0 for no limit.
+     * \param delay of the checkpoint link, one way.
+     */
+    void SetCheckpointLink(DataRate rate, Time delay);
     /** \param delay of the guests' taps, one way. */
     void SetTapDelay(Time delay);
 
@@ -123,9 +136,12 @@ class ColoHelper
     ObjectFactory m_primaryProxy;
     ObjectFactory m_secondaryProxy;
     ObjectFactory m_checkpointer;
+    ObjectFactory m_checkpointLink;
     ObjectFactory m_guest;
     DataRate m_secDevRate{"10Gbps"};
     Time m_secDevDelay{MicroSeconds(20)};
+    DataRate m_eth2Rate{"10Gbps"};
+    Time m_eth2Delay{MicroSeconds(50)};
     Time m_tapDelay{MicroSeconds(5)};
 };
 

@@ -121,6 +121,10 @@ World::World(const ColoScenarioOptions& options,
         AddServer(m_pair.secondary);
     }
     AddClient();
+    if (isProtected)
+    {
+        m_stream += m_pair.checkpointLink->AssignStreams(m_stream);
+    }
     Observe();
     if (!notes.pcapFolder.empty())
     {

@@ -196,6 +196,10 @@ class PairWorld
         {
             AddApplications();
         }
+        if (options.isProtected)
+        {
+            m_stream += pair.checkpointLink->AssignStreams(m_stream);
+        }
         Sniff();
     }
 

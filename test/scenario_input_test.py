@@ -234,7 +234,8 @@ def test_capture_without_right_to_read(tmp_path, powerless):
         ("ns3::ColoProxy::CompareTimeout=0s", ["'0s'"]),
         ("ns3::ColoProxy::CompareTimeout=soon", ["soon"]),
         ("ns3::ColoCheckpointer::StateSize=much", ["much"]),
-        ("ns3::ColoCheckpointer::LinkRate=fast", ["fast"]),
+        ("ns3::SimpleNetDevice::DataRate=fast", ["fast"]),
+        ("ns3::ColoCheckpointLink::SegmentSize=65536", ["'65536'", "536:"]),
         ("ns3::ColoPrimaryProxy::FlowHeldMax=0", ["'0'", "1:"]),
         ("ns3::ColoPrimaryProxy::AckPolicy=Drop", ["'Drop'", "Hold", "Clamp"]),
         ("ns3::ColoDialogueServer::Divergence=7", ["'7'", "0:1"]),
@@ -243,6 +244,7 @@ def test_capture_without_right_to_read(tmp_path, powerless):
         ("ns3::ColoGuest::CongestionControl=ns3::TcpBbr", ["cannot be cloned", "use"]),
         ("ns3::ColoGuest::CongestionControl=ns3::Node", ["CongestionControl=ns3::Node"]),
         ("ns3::SimpleNetDevice::TxQueue=ns3::NoSuch", ["ns3::SimpleNetDevice::TxQueue"]),
+        ("ns3::ColoCheckpointLink::BufferSize=100000", ["100000", "two segments"]),
     ],
 )
 def test_bad_attribute(tmp_path, option, words):
