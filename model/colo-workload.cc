@@ -70,9 +70,8 @@ MakeMixedInfo()
 {
     ColoWorkloadInfo mixed;
     mixed.name = MIXED;
-    mixed.help =
-        "several at once: mixed:NAME=WEIGHT,NAME=WEIGHT... or mixed, which is mixed:" + DEFAULT_MIX;
-    mixed.request = "one of any of them";
+    mixed.help = "by weight: " + DEFAULT_MIX;
+    mixed.requestsAre = "requests";
     mixed.requests = 1000;
     mixed.connections = 50;
     return mixed;

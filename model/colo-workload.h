@@ -28,7 +28,7 @@ struct ColoWorkloadInfo
 {
     std::string name;
     std::string help;                  //!< one line
-    std::string request;               //!< what one request is, as in "of which one is ..."
+    std::string requestsAre;           //!< what the number of requests counts, in the plural
     uint64_t requests{0};              //!< in all
     uint32_t connections{0};           //!< at once
     ColoSizes requestBytes{1, 1};      //!< of each; means nothing for mixed
