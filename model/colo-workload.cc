@@ -158,24 +158,25 @@ class Author
                 chains.emplace_back();
             }
             Chain& chain = chains.back();
-            chain.conversations.push_back(Converse(slot, std::min(most, requests - done)));
-            ColoConversation& added = chain.conversations.back();
-            added.start = START_GAP * static_cast<int64_t>(slot);
+            const uint64_t share = std::min(most, requests - done);
+            ColoConversation added = Converse(slot, share);
             if (m_kind.guestAsks)
             {
                 // At fixed times, so that the guest asks while it is asked.
                 const Time period = m_shape.thinkTime + COLO_BACKEND_WAIT;
+                added.start = START_GAP * static_cast<int64_t>(slot);
                 added.start += period * static_cast<int64_t>(done);
-                for (Time at = added.start; chain.questions.size() * 2 < added.turns.size();
-                     at += period)
+                for (uint64_t i = 0; i < share; i++)
                 {
-                    chain.questions.push_back(Ask(at + COLO_BACKEND_WAIT / 4));
+                    const Time asked = added.start + period * static_cast<int64_t>(i);
+                    chain.questions.push_back(Ask(asked + COLO_BACKEND_WAIT / 4));
                 }
             }
-            else if (done)
+            else
             {
-                added.start = m_shape.thinkTime;
+                added.start = done ? m_shape.thinkTime : START_GAP * static_cast<int64_t>(slot);
             }
+            chain.conversations.push_back(std::move(added));
         }
     }
 
