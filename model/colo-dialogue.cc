@@ -5,19 +5,13 @@
 
 #include "ns3/assert.h"
 
-#include <algorithm>
 #include <set>
-#include <stdexcept>
-#include <string>
 
 namespace ns3
 {
 
 namespace
 {
-
-/** Opening every connection at the same instant would only measure the SYN burst. */
-const Time START_GAP = MicroSeconds(100);
 
 /** A bijection of 64 bits in which each bit of the input sways all of the output (splitmix64). */
 uint64_t
@@ -54,15 +48,6 @@ class Content
     uint64_t m_word{~uint64_t{0}};
     uint64_t m_bytes{0};
 };
-
-void
-Require(bool holds, const std::string& what)
-{
-    if (!holds)
-    {
-        throw std::invalid_argument(what);
-    }
-}
 
 } // namespace
 
@@ -112,38 +97,6 @@ ColoDialogue::GetServerPorts() const
         ports.insert(conversation.serverPort);
     }
     return {ports.begin(), ports.end()};
-}
-
-ColoDialogue
-ColoMakeRequestResponse(const ColoRequestResponse& workload)
-{
-    Require(workload.requests >= 1, "requests must be at least 1");
-    Require(workload.connections >= 1 && workload.connections <= ColoDialogue::MAX_OPEN,
-            "connections must be from 1 to " + std::to_string(ColoDialogue::MAX_OPEN));
-    Require(workload.requestBytes >= 1, "request size must be at least 1 byte");
-    Require(workload.responseBytes >= 1, "response size must be at least 1 byte");
-    Require(!workload.thinkTime.IsStrictlyNegative(), "think time must not be negative");
-    Require(workload.serverPort != 0, "server port must not be 0");
-
-    ColoDialogue dialogue;
-    uint64_t connections = std::min<uint64_t>(workload.connections, workload.requests);
-    for (uint64_t i = 0; i < connections; i++)
-    {
-        ColoConversation conversation;
-        conversation.start = START_GAP * static_cast<int64_t>(i);
-        conversation.serverPort = workload.serverPort;
-        conversation.closer = ColoCloser::CLIENT;
-        uint64_t share =
-            workload.requests / connections + (i < workload.requests % connections ? 1 : 0);
-        for (uint64_t request = 0; request < share; request++)
-        {
-            Time think = request ? workload.thinkTime : Time(0);
-            conversation.turns.push_back({false, workload.requestBytes, think});
-            conversation.turns.push_back({true, workload.responseBytes, Time(0)});
-        }
-        dialogue.conversations.push_back(std::move(conversation));
-    }
-    return dialogue;
 }
 
 uint8_t

@@ -104,27 +104,6 @@ struct ColoDialogue
     std::vector<uint16_t> GetServerPorts() const;
 };
 
-/** \ingroup colo What a generated request-response exchange looks like. */
-struct ColoRequestResponse
-{
-    uint64_t requests{1000};      //!< in all, spread evenly over the connections
-    uint32_t connections{10};     //!< at once; those left without a request are not opened
-    uint64_t requestBytes{100};   //!< at least 1
-    uint64_t responseBytes{1000}; //!< at least 1
-    Time thinkTime;               //!< from a response to the next request of its connection
-    uint16_t serverPort{80};      //!< not 0
-};
-
-/**
- * \ingroup colo
- * \brief Make a request-response dialogue; the client closes each connection.
- *
- * \param workload its shape.
- * \return the script.
- * \throws std::invalid_argument if a figure is out of its range; the text names it.
- */
-ColoDialogue ColoMakeRequestResponse(const ColoRequestResponse& workload);
-
 /**
  * \ingroup colo
  * \brief What stands at one place of a conversation.

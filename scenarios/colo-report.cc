@@ -3,6 +3,8 @@
  */
 #include "colo-report.h"
 
+#include "colo-workload-options.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -97,7 +99,8 @@ DescribeReasons(const ReasonCounts& reasons)
     for (const auto& [reason, count] : reasons)
     {
         all += count;
-        text += fmt::format("{}{} ({})", text.empty() ? ": " : ", ", colo_reason_text(reason), count);
+        text +=
+            fmt::format("{}{} ({})", text.empty() ? ": " : ", ", colo_reason_text(reason), count);
     }
     return fmt::format("{}{}", all, text);
 }
@@ -137,25 +140,10 @@ ToJson(const std::vector<double>& values)
 }
 
 std::string
-DescribeWorkload(const ColoScenarioOptions& options)
-{
-    const ColoRequestResponse& shape = options.requestResponse;
-    if (options.workload != "request-response")
-    {
-        return options.workload;
-    }
-    return fmt::format("{}, {} requests of {} bytes for {} bytes, {} connections",
-                       options.workload,
-                       shape.requests,
-                       shape.requestBytes,
-                       shape.responseBytes,
-                       shape.connections);
-}
-
-std::string
 DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
 {
-    std::string text = fmt::format("Workload     {}\n", DescribeWorkload(options));
+    std::string text =
+        fmt::format("Workload     {}\n", ColoDescribeWorkload(options.workload, options.shape));
     if (options.isProtected)
     {
         text += fmt::format("Protection   colo, divergence {:g}, lag {:g} ms\n",

@@ -4,15 +4,17 @@
 #include "colo-scenario-options.h"
 
 #include "colo-sudden-end.h"
+#include "colo-workload-options.h"
 
-#include "ns3/colo-capture.h"
 #include "ns3/config.h"
 #include "ns3/string.h"
 #include "ns3/type-id.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 #include <iostream>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -24,18 +26,18 @@ namespace
 
 namespace po = boost::program_options;
 
-const std::string CAPTURE_PREFIX = "capture:";
 const std::string ATTRIBUTE_PREFIX = "ns3::";
-const std::string DEFAULT_CAPTURE = "redis.pcap";
 
 const char* const ABOUT = R"(Usage: colo-scenario [options]
 
 Runs a primary and a secondary guest behind a COLO proxy in a simulated network:
-a client, a switch, two hosts. The proxy compares what both guests send with the
+clients, a switch, two hosts. The proxy compares what both guests send with the
 code that the kernel modules use, and takes a checkpoint when they differ.
 Prints what that cost, against the same run without protection.
 
-A TIME is a number with its unit: ns, us, ms, s or min.
+A TIME is a number with its unit: ns, us, ms, s or min. A LINK is a list of what
+is to be different about it, of: rate=RATE, delay=TIME, loss=SHARE, reorder=SHARE,
+reorder-delay=TIME (100us), duplicate=SHARE; as in rate=1Gbps,loss=0.01.
 )";
 
 const char* const MORE = R"(
@@ -44,8 +46,7 @@ Any ns-3 attribute: --ns3::Class::Attribute=value, such as
   --ns3::ColoPrimaryProxy::AckPolicy=Clamp    lower acks instead of holding them
   --ns3::ColoCheckpointer::StateSize=67108864 bytes that a checkpoint moves
 
-Results in --out: summary.json, verdicts.jsonl (a line a verdict), and captures of
-both guests' taps, sec_dev and the client's link.
+Results in --out: summary.json, verdicts.jsonl (a line a verdict), captures.
 
 Exit status: 0 done, 1 the workload did not end well (a reset, a wrong byte, or
 not over within --time), 2 wrong usage or input.
@@ -66,20 +67,21 @@ DescribeOptions()
         options.add_options()(name, value ? option->default_value(value) : option, text.c_str());
     };
     options.add_options()("help", "print this and exit");
-    add("workload",
-        "WHAT",
+    ColoAddWorkloadOptions(options);
+    add("pairs", "COUNT", "1", "protected guests on the same hosts and links, 1 to 64");
+    add("ip", "4|6", "4", "version of IP that all speak");
+    add("lan",
+        "LINK",
         nullptr,
-        "capture:FILE, the exchange of a captured TCP session (who sends how many bytes, in "
-        "which order, after which pause), or request-response; default: the capture traces/" +
-            DEFAULT_CAPTURE);
-    add("requests", "COUNT", "1000", "request-response: requests in all, 1 to 1000000");
-    add("request-size", "BYTES", "100", "request-response: size of a request, 1 to 1000000000");
-    add("response-size", "BYTES", "10000", "request-response: size of a response, 1 to 1000000000");
-    add("connections", "COUNT", "10", "request-response: connections at once, 1 to 40000");
-    add("think-time",
-        "TIME",
-        "0s",
-        "request-response: from a response to its connection's next request, 0s to 60min");
+        "from the switch to each client and host; default: rate=1Gbps,delay=50us");
+    add("sec-dev",
+        "LINK",
+        nullptr,
+        "on which the hosts forward packets to each other; default: rate=10Gbps,delay=20us");
+    add("checkpoint-link",
+        "LINK",
+        nullptr,
+        "over which checkpoints go; default: rate=10Gbps,delay=50us");
     add("divergence",
         "SHARE",
         "0.02",
@@ -92,6 +94,17 @@ DescribeOptions()
     add("time", "TIME", "600s", "simulated time at most, 1ns to 1440min");
     add("protection", "colo|none", "colo", "whether a secondary guest protects the primary");
     add("out", "FOLDER", nullptr, "where results go; made if need be; default: nowhere");
+    add("pcap",
+        "NAME,...|all|none",
+        nullptr,
+        "links of which to leave a capture: client, lan, sec_dev, primary-tap, secondary-tap, "
+        "eth0-primary, eth0-secondary, eth2; default: client,primary-tap,secondary-tap,sec_dev");
+    options.add_options()(
+        "trace",
+        "leave timeline.jsonl in --out: what happened to packets, guests, checkpoints");
+    options.add_options()("netanim", "leave netanim.xml in --out, for NetAnim");
+    options.add_options()("flow-monitor",
+                          "count packets with ns-3's FlowMonitor, on clients and primary guests");
     return options;
 }
 
@@ -199,14 +212,110 @@ ParseProtection(const std::string& text)
     return text == "colo";
 }
 
-void
-CheckWorkload(const std::string& workload)
+bool
+ParseIp(const std::string& text)
 {
-    if (workload != "request-response" && workload.rfind(CAPTURE_PREFIX, 0) != 0)
+    if (text != "4" && text != "6")
+    {
+        throw ColoUsageError(fmt::format("option --ip: '{}' is neither 4 nor 6", text));
+    }
+    return text == "6";
+}
+
+/** A link that can be captured. */
+struct NamedLink
+{
+    std::string name;
+    bool needsSecondary; //!< only there under protection
+    bool isDefault;
+};
+
+const NamedLink LINKS[] = {{"client", false, true},
+                           {"lan", false, false},
+                           {"sec_dev", true, true},
+                           {"primary-tap", false, true},
+                           {"secondary-tap", true, true},
+                           {"eth0-primary", false, false},
+                           {"eth0-secondary", true, false},
+                           {"eth2", true, false}};
+
+void
+CheckLinkName(const std::string& name, bool isProtected)
+{
+    const auto link = std::find_if(std::begin(LINKS), std::end(LINKS), [&](const NamedLink& known) {
+        return known.name == name;
+    });
+    if (link == std::end(LINKS))
     {
         throw ColoUsageError(
-            fmt::format("option --workload: '{}' is neither request-response nor capture:FILE",
-                        workload));
+            fmt::format("option --pcap: '{}' is not among the links of --help", name));
+    }
+    if (link->needsSecondary && !isProtected)
+    {
+        throw ColoUsageError(
+            fmt::format("option --pcap: there is no {} with --protection=none", name));
+    }
+}
+
+std::vector<std::string>
+ParsePcaps(const std::optional<std::string>& text, bool isProtected)
+{
+    std::vector<std::string> pcaps;
+    if (text && *text != "all" && *text != "none")
+    {
+        for (std::size_t begin = 0; begin <= text->size();)
+        {
+            const std::size_t end = std::min(text->find(',', begin), text->size());
+            pcaps.push_back(text->substr(begin, end - begin));
+            begin = end + 1;
+            CheckLinkName(pcaps.back(), isProtected);
+            if (std::count(pcaps.begin(), pcaps.end(), pcaps.back()) > 1)
+            {
+                throw ColoUsageError(fmt::format("option --pcap: {} is there twice", pcaps.back()));
+            }
+        }
+    }
+    else if (text != "none")
+    {
+        for (const NamedLink& link : LINKS)
+        {
+            if ((link.isDefault || text) && (isProtected || !link.needsSecondary))
+            {
+                pcaps.push_back(link.name);
+            }
+        }
+    }
+    return pcaps;
+}
+
+/** \return the link, with what the user wants different about it. */
+ColoLinkOptions
+ParseLink(const po::variables_map& values, const std::string& option, const char* rate, Time delay)
+{
+    const ColoLinkOptions usual{DataRate(rate), delay};
+    return values.count(option)
+               ? ColoParseLinkOptions(option, values[option].as<std::string>(), usual)
+               : usual;
+}
+
+/** Options that each by itself is right but that do not go together. */
+void
+CheckContradictions(const po::variables_map& values, const ColoScenarioOptions& options)
+{
+    for (const char* name : {"sec-dev", "checkpoint-link"})
+    {
+        if (values.count(name) && !options.isProtected)
+        {
+            throw ColoUsageError(
+                fmt::format("option --{}: there is no such link with --protection=none", name));
+        }
+    }
+    for (const char* name : {"pcap", "trace", "netanim"})
+    {
+        if (values.count(name) && options.out.empty())
+        {
+            throw ColoUsageError(fmt::format("option --{}: needs --out=FOLDER", name));
+        }
     }
 }
 
@@ -223,7 +332,7 @@ ParseColoScenarioOptions(int argc, char* argv[])
         });
     if (values.count("help"))
     {
-        std::cout << ABOUT << "\n" << description << MORE;
+        std::cout << ABOUT << "\n" << description << "\n" << ColoHelpWorkloads() << MORE;
         return std::nullopt;
     }
 
@@ -231,23 +340,17 @@ ParseColoScenarioOptions(int argc, char* argv[])
     auto integer = [&](const char* name, uint64_t min, uint64_t max) {
         return ColoParseNumber<uint64_t>(name, text(name), min, max);
     };
-    constexpr uint64_t GIGABYTE = 1000000000;
-    options.workload = values.count("workload")
-                           ? text("workload")
-                           : CAPTURE_PREFIX + COLO_TRACES_DIR + "/" + DEFAULT_CAPTURE;
-    CheckWorkload(options.workload);
-    options.requestResponse.requests = integer("requests", 1, 1000000);
-    options.requestResponse.requestBytes = integer("request-size", 1, GIGABYTE);
-    options.requestResponse.responseBytes = integer("response-size", 1, GIGABYTE);
-    options.requestResponse.connections =
-        integer("connections", 1, ColoDialogue::MAX_OPEN);
-    options.requestResponse.thinkTime = ParseTime("think-time",
-                                                  text("think-time"),
-                                                  {0, "0s"},
-                                                  {Minutes(60).GetNanoSeconds(), "60min"});
+    options.workload = ColoParseWorkload(values);
+    options.shape = ColoParseWorkloadOptions(values, options.workload);
+    options.pairs = integer("pairs", 1, 64);
+    options.isIpv6 = ParseIp(text("ip"));
+    options.lan = ParseLink(values, "lan", "1Gbps", MicroSeconds(50));
+    options.secDev = ParseLink(values, "sec-dev", "10Gbps", MicroSeconds(20));
+    options.checkpointLink = ParseLink(values, "checkpoint-link", "10Gbps", MicroSeconds(50));
     options.divergence = ColoParseNumber<double>("divergence", text("divergence"), 0, 1);
     options.lag = ParseTime("lag", text("lag"), {0, "0s"}, {Minutes(1).GetNanoSeconds(), "1min"});
     options.seed = integer("seed", 1, std::numeric_limits<uint32_t>::max());
+    options.shape.seed = options.seed;
     options.time =
         ParseTime("time", text("time"), {1, "1ns"}, {Minutes(1440).GetNanoSeconds(), "1440min"});
     options.isProtected = ParseProtection(text("protection"));
@@ -256,6 +359,12 @@ ParseColoScenarioOptions(int argc, char* argv[])
     {
         throw ColoUsageError("option --out: names no folder");
     }
+    options.pcaps = ParsePcaps(values.count("pcap") ? std::optional(text("pcap")) : std::nullopt,
+                               options.isProtected);
+    options.trace = values.count("trace");
+    options.netanim = values.count("netanim");
+    options.flowMonitor = values.count("flow-monitor");
+    CheckContradictions(values, options);
     CheckAttributes(options.attributes);
     return options;
 }
@@ -263,27 +372,7 @@ ParseColoScenarioOptions(int argc, char* argv[])
 ColoDialogue
 MakeColoDialogue(const ColoScenarioOptions& options)
 {
-    try
-    {
-        if (options.workload.rfind(CAPTURE_PREFIX, 0) == 0)
-        {
-            const std::string file = options.workload.substr(CAPTURE_PREFIX.size());
-            if (file.empty())
-            {
-                throw ColoUsageError("option --workload: capture: names no file");
-            }
-            return ColoReadCapture(file);
-        }
-        return ColoMakeRequestResponse(options.requestResponse);
-    }
-    catch (const std::runtime_error& error)
-    {
-        throw ColoUsageError(error.what());
-    }
-    catch (const std::invalid_argument& error)
-    {
-        throw ColoUsageError(error.what());
-    }
+    return ColoMakeDialogue(options.workload, options.shape);
 }
 
 } // namespace ns3

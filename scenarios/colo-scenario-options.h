@@ -5,8 +5,10 @@
 #define COLO_SCENARIO_OPTIONS_H
 
 #include "colo-command-line.h"
+#include "colo-link-options.h"
 
 #include "ns3/colo-dialogue.h"
+#include "ns3/colo-workload.h"
 #include "ns3/nstime.h"
 
 #include <cstdint>
@@ -21,14 +23,23 @@ namespace ns3
 /** What one run of colo-scenario is asked to do. */
 struct ColoScenarioOptions
 {
-    std::string workload;                //!< as given: "capture:FILE" or "request-response"
-    ColoRequestResponse requestResponse; //!< its shape
-    double divergence;                   //!< probability that a response differs
-    Time lag;                            //!< the secondary's delay
-    uint32_t seed;                       //!< at least 1
-    Time time;                           //!< simulated time at most
-    bool isProtected;                    //!< --protection=colo
-    std::string out;                     //!< folder of the results, empty for none
+    std::string workload;           //!< as given: "capture:FILE", "request-response", "mixed:..."
+    ColoWorkloadOptions shape;      //!< of the workload; a capture has only clients
+    uint32_t pairs;                 //!< protected guests, on the same hosts and links
+    bool isIpv6;                    //!< --ip=6
+    ColoLinkOptions lan;            //!< each link of the switch
+    ColoLinkOptions secDev;         //!< the forwarding link between the hosts
+    ColoLinkOptions checkpointLink; //!< between the hosts as well
+    double divergence;              //!< probability that a response differs
+    Time lag;                       //!< the secondary's delay
+    uint32_t seed;                  //!< at least 1
+    Time time;                      //!< simulated time at most
+    bool isProtected;               //!< --protection=colo
+    std::string out;                //!< folder of the results, empty for none
+    std::vector<std::string> pcaps; //!< links to capture, by the names that --pcap takes
+    bool trace;                     //!< leaves timeline.jsonl
+    bool netanim;                   //!< leaves netanim.xml
+    bool flowMonitor;               //!< counts with ns-3's FlowMonitor
     /** Attributes set by --ns3::Class::Attribute=value, checked. */
     std::vector<std::pair<std::string, std::string>> attributes;
 };

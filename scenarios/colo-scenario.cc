@@ -157,6 +157,7 @@ int
 main(int argc, char* argv[])
 {
     ColoPrepareForSuddenEnd();
+    Time::SetResolution(Time::NS); // as it is; until it is said, ns-3 keeps a list of all times
     const int status = Main(argc, argv);
     ColoSayKeptWords();
     return status;

@@ -3,6 +3,8 @@
  */
 #include "colo-world.h"
 
+#include "colo-workload-options.h"
+
 #include "ns3/boolean.h"
 #include "ns3/bridge-net-device.h"
 #include "ns3/colo-dialogue-client.h"
@@ -57,11 +59,12 @@ SetDefaults(const ColoScenarioOptions& options)
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDialogueServer::Divergence", DoubleValue(options.divergence));
-    if (options.workload == "request-response")
+    if (!ColoIsCapture(options.workload))
     {
-        // Captures are played without their long silences; a think time is meant as it is.
-        const TimeValue pause(options.requestResponse.thinkTime);
+        // Captures are played without their long silences; other pauses are meant as they are.
+        const TimeValue pause(Hours(24));
         Config::SetDefault("ns3::ColoDialogueClient::MaxPause", pause);
+        Config::SetDefault("ns3::ColoDialogueServer::MaxPause", pause);
     }
     for (const auto& [name, value] : options.attributes)
     {

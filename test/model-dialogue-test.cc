@@ -69,52 +69,6 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(script)
 
-BOOST_AUTO_TEST_CASE(requests_are_spread_evenly)
-{
-    ColoDialogue dialogue = ColoMakeRequestResponse({10, 4, 100, 1000, MilliSeconds(5), 8080});
-    BOOST_REQUIRE(dialogue.conversations.size() == 4U);
-    std::vector<std::size_t> turns;
-    for (const auto& conversation : dialogue.conversations)
-    {
-        turns.push_back(conversation.turns.size());
-        BOOST_TEST(conversation.serverPort == 8080);
-        BOOST_TEST((conversation.closer == ColoCloser::CLIENT));
-        BOOST_TEST((conversation.turns[0].pause == Time(0)));
-        BOOST_TEST((conversation.turns[2].pause == MilliSeconds(5)));
-    }
-    BOOST_TEST(turns == (std::vector<std::size_t>{6, 6, 4, 4}), boost::test_tools::per_element());
-    BOOST_TEST(dialogue.GetRequests() == 10U);
-    BOOST_TEST(dialogue.GetBytes(false) == 1000U);
-    BOOST_TEST(dialogue.GetBytes(true) == 10000U);
-}
-
-BOOST_AUTO_TEST_CASE(connections_without_a_request_are_not_opened)
-{
-    BOOST_TEST(ColoMakeRequestResponse({3, 10, 1, 1, Time(0), 80}).conversations.size() == 3U);
-}
-
-BOOST_AUTO_TEST_CASE(figures_out_of_range_are_named)
-{
-    auto complaint = [](const ColoRequestResponse& workload) -> std::string {
-        try
-        {
-            ColoMakeRequestResponse(workload);
-        }
-        catch (const std::invalid_argument& error)
-        {
-            return error.what();
-        }
-        return "";
-    };
-    BOOST_TEST(complaint({0, 1, 1, 1, Time(0), 80}) == "requests must be at least 1");
-    BOOST_TEST(complaint({1, 0, 1, 1, Time(0), 80}) == "connections must be from 1 to 40000");
-    BOOST_TEST(complaint({1, 40001, 1, 1, Time(0), 80}) == "connections must be from 1 to 40000");
-    BOOST_TEST(complaint({1, 1, 0, 1, Time(0), 80}) == "request size must be at least 1 byte");
-    BOOST_TEST(complaint({1, 1, 1, 0, Time(0), 80}) == "response size must be at least 1 byte");
-    BOOST_TEST(complaint({1, 1, 1, 1, Seconds(-1), 80}) == "think time must not be negative");
-    BOOST_TEST(complaint({1, 1, 1, 1, Time(0), 0}) == "server port must not be 0");
-}
-
 BOOST_AUTO_TEST_CASE(early_bytes_count_for_the_turn_they_belong_to)
 {
     ColoConversation conversation;

@@ -8,6 +8,7 @@
 #include "colo-dialogue-client.h"
 #include "colo-dialogue-server.h"
 #include "colo-dialogue.h"
+#include "colo-workload.h"
 
 #include "ns3/boolean.h"
 #include "ns3/double.h"

@@ -8,6 +8,7 @@
 #include "colo-dialogue-server.h"
 #include "colo-helper.h"
 #include "colo-pause.h"
+#include "colo-workload.h"
 
 #include "ns3/core-module.h"
 #include "ns3/internet-module.h"

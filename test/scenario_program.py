@@ -19,6 +19,32 @@ FILES = {
     "secondary-tap0.pcap",
     "sec_dev.pcap",
 }
+LINKS = [
+    "client",
+    "lan",
+    "sec_dev",
+    "primary-tap",
+    "secondary-tap",
+    "eth0-primary",
+    "eth0-secondary",
+    "eth2",
+]
+# What --help says of each workload is tested against this.
+WORKLOADS = [
+    "request-response",
+    "download",
+    "upload",
+    "bulk",
+    "transactions",
+    "key-value",
+    "key-value-udp",
+    "dns",
+    "chat",
+    "tls",
+    "ssh",
+    "lookups",
+    "mixed",
+]
 PCAP_HEADER = struct.Struct("=IHHiIII")
 PCAP_RECORD = struct.Struct("=IIII")
 PCAP_MAGIC = 0xA1B2C3D4
