@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.h"
 
-#include "device_name.h"
+#include "../uapi/device_name.h"
 
 #include <ctype.h>
 #include <inttypes.h>

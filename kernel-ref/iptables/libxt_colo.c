@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../coloctl/device_name.h"
+#include "../uapi/device_name.h"
 #include "../uapi/xt_COLO.h"
 #include "libxt_colo.h"
 

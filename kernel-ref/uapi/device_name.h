@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "../uapi/xt_COLO.h"
+#include "xt_COLO.h"
 
 /* What is wrong with it, NULL if nothing: see the kernel's dev_valid_name(). */
 static inline const char *device_name_fault(const char *name)
