@@ -155,6 +155,12 @@ ColoDivergence::DrawToken(uint32_t id, uint32_t turn, bool isRandom, uint64_t se
     return token | !(token & 0xff); // see ColoMask
 }
 
+bool
+ColoDivergence::IsAnyTurnMarked() const
+{
+    return m_content > 0 || m_dateGranularity.IsStrictlyPositive() || m_sharedCounter;
+}
+
 uint32_t
 ColoDivergence::DrawWriteSize() const
 {
