@@ -22,6 +22,14 @@ NS_LOG_COMPONENT_DEFINE("ColoDialogueServer");
 
 NS_OBJECT_ENSURE_REGISTERED(ColoDialogueServer);
 
+namespace
+{
+
+/** A system call's time. TCP sends after a nanosecond, so it would take writes at once for one. */
+const Time WRITE_TIME = MicroSeconds(1);
+
+} // namespace
+
 TypeId
 ColoDialogueServer::GetTypeId()
 {
@@ -420,7 +428,11 @@ void
 ColoDialogueServer::PauseOver(uint32_t index)
 {
     Connection& connection = m_connections.at(index);
-    BeginTurn(index, connection);
+    if (connection.phase == Phase::PAUSING)
+    {
+        BeginTurn(index, connection);
+    }
+    connection.phase = Phase::SENDING;
     Play(index, connection);
 }
 
@@ -477,7 +489,7 @@ ColoDialogueServer::Play(uint32_t index, Connection& connection)
             }
             BeginTurn(index, connection);
         }
-        if (connection.phase == Phase::PAUSING || !SendTurn(index, connection))
+        if (connection.phase != Phase::SENDING || !SendTurn(index, connection))
         {
             return;
         }
@@ -487,16 +499,14 @@ ColoDialogueServer::Play(uint32_t index, Connection& connection)
     {
         return;
     }
-    switch (m_dialogue->conversations[index].closer)
+    const ColoCloser closer = m_dialogue->conversations[index].closer;
+    if (closer == ColoCloser::SERVER)
     {
-    case ColoCloser::SERVER:
         Close(index);
-        break;
-    case ColoCloser::NOBODY:
+    }
+    else if (closer == ColoCloser::NOBODY)
+    {
         NoteOver(index, connection);
-        break;
-    case ColoCloser::CLIENT:
-        break;
     }
 }
 
@@ -506,14 +516,10 @@ ColoDialogueServer::BeginTurn(uint32_t index, Connection& connection)
     connection.phase = Phase::SENDING;
     connection.mask = ColoMask();
     const uint64_t served = m_turnsBegun++;
-    if (!m_divergence)
-    {
-        return;
-    }
     const uint32_t turn = connection.cursor.GetTurn();
     const bool isRandom = connection.cursor.GetCurrent().isRandom;
-    const uint32_t token =
-        m_divergence->DrawToken(m_dialogue->firstId + index, turn, isRandom, served);
+    const uint32_t id = m_dialogue->firstId + index;
+    const uint32_t token = m_divergence ? m_divergence->DrawToken(id, turn, isRandom, served) : 0;
     if (token != 0)
     {
         connection.mask = ColoMask(token);
@@ -550,6 +556,13 @@ ColoDialogueServer::SendTurn(uint32_t index, Connection& connection)
             return false;
         }
         isEnd = cursor.Send(sent);
+        if (!isEnd && size == limit)
+        {
+            connection.phase = Phase::BETWEEN;
+            connection.pause =
+                Simulator::Schedule(WRITE_TIME, &ColoDialogueServer::PauseOver, this, index);
+            return false;
+        }
     }
     m_turnsSent++;
     m_turnSentTrace(index, turn);

@@ -72,7 +72,8 @@ class ColoDialogueServer : public ColoGuestApplication
         CONNECTING,
         WAITING, //!< for the peer
         PAUSING,
-        SENDING
+        SENDING,
+        BETWEEN //!< two writes of a turn
     };
 
     struct Connection
@@ -81,7 +82,7 @@ class ColoDialogueServer : public ColoGuestApplication
         ColoDialogueCursor cursor;
         uint64_t expected{0}; //!< bytes the peer says in all
         Phase phase{Phase::WAITING};
-        EventId pause;
+        EventId pause;      //!< its end, or the next write
         ColoMask mask;      //!< of the current turn, if it is ours
         bool isOver{false}; //!< those that come after it have been told
     };

@@ -81,8 +81,9 @@ ColoDivergence::GetTypeId()
                           MakeTimeAccessor(&ColoDivergence::m_timerTick),
                           MakeTimeChecker(Time()))
             .AddAttribute("WriteSize",
-                          "Bytes that an application hands to its socket at once, 0 for all. It "
-                          "moves the borders of segments, so COLO must not mind.",
+                          "Bytes that an application hands to its socket at once, 0 for all. The "
+                          "next write follows after 1us. It moves the borders of segments, so "
+                          "COLO must not mind.",
                           StringValue("ns3::ConstantRandomVariable[Constant=0]"),
                           MakePointerAccessor(&ColoDivergence::m_writeSize),
                           MakePointerChecker<RandomVariableStream>())

@@ -153,6 +153,18 @@ BOOST_FIXTURE_TEST_CASE(a_copy_goes_on_in_its_twins_telling, Takeover)
     BOOST_TEST(turnsDiverged + server->GetTurnsDiverged() == 2U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_copy_goes_on_between_two_writes, Takeover)
+{
+    Diverge("WriteSize", "ns3::UniformRandomVariable[Min=1|Max=40]");
+    nodes.Get(1)->GetObject<ColoDivergence>()->SetAttribute("Content", DoubleValue(1));
+    client->SetAttribute("AcceptsTokens", BooleanValue(true));
+    TakeOverEvery(NanoSeconds(17300));
+    auto dialogue = Share(ColoMakeRequestResponse({4, 2, 10, 20000, Time(0), 80}));
+    Play(dialogue);
+    CheckAllRight(*dialogue);
+    BOOST_TEST(takeovers > 100U);
+}
+
 BOOST_AUTO_TEST_CASE(a_copy_counts_turns_like_its_twin)
 {
     auto dialogue = Share(ColoMakeRequestResponse({20, 2, 10, 20, MilliSeconds(3), 80}));
