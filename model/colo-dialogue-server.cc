@@ -48,12 +48,6 @@ ColoDialogueServer::GetTypeId()
                           AddressValue(Ipv4Address::GetAny()),
                           MakeAddressAccessor(&ColoDialogueServer::m_localAddress),
                           MakeAddressChecker())
-            .AddAttribute("BackendAddress",
-                          "Address of whom the guest itself connects to, without a port; IPv4 or "
-                          "IPv6. Needed only if the script has such connections.",
-                          AddressValue(Address()),
-                          MakeAddressAccessor(&ColoDialogueServer::m_backendAddress),
-                          MakeAddressChecker())
             .AddAttribute("MaxPause",
                           "No pause of the script, nor the gap from the start of a conversation to "
                           "that of the next, lasts longer than this.",
@@ -99,6 +93,12 @@ ColoDialogueServer::IndexDialogue()
     std::sort(m_byClientPort.begin(), m_byClientPort.end());
 }
 
+void
+ColoDialogueServer::SetBackends(std::vector<Address> addresses)
+{
+    m_backends = std::move(addresses);
+}
+
 uint32_t
 ColoDialogueServer::GetConversationsOpen() const
 {
@@ -137,7 +137,7 @@ ColoDialogueServer::CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twin
     }
     m_protocol = original->m_protocol;
     m_localAddress = original->m_localAddress;
-    m_backendAddress = original->m_backendAddress;
+    m_backends = original->m_backends;
     m_maxPause = original->m_maxPause;
     m_divergence = GetNode()->GetObject<ColoDivergence>();
     m_openings = original->m_openings;
@@ -220,9 +220,6 @@ ColoDialogueServer::StartApplication()
             return conversation.transport == ColoTransport::TCP &&
                    conversation.opener == ColoOpener::GUEST;
         });
-    NS_ABORT_MSG_IF(m_backendAddress.IsInvalid() && !m_openings->GetFirsts().empty(),
-                    "ns3::ColoDialogueServer::BackendAddress is not set, and the guest opens"
-                    " conversations");
     ScheduleOpens(m_openings->GetFirsts());
 }
 
@@ -355,8 +352,10 @@ ColoDialogueServer::Open(uint32_t index)
     m_opens.erase(index);
     Ptr<Socket> socket = Socket::CreateSocket(GetNode(), m_protocol);
     Add(index, socket).phase = Phase::CONNECTING;
-    const uint16_t port = m_dialogue->conversations[index].serverPort;
-    if (socket->Connect(ColoMakeSocketAddress(m_backendAddress, port)) != 0)
+    const ColoConversation& script = m_dialogue->conversations[index];
+    NS_ABORT_MSG_IF(script.client >= m_backends.size(),
+                    "the guest knows no address of client " << script.client);
+    if (socket->Connect(ColoMakeSocketAddress(m_backends[script.client], script.serverPort)) != 0)
     {
         Failed(index, socket);
     }

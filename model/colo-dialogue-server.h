@@ -47,6 +47,11 @@ class ColoDialogueServer : public ColoGuestApplication
      *        start. Aborts if TCP conversations of it cannot be played.
      */
     void SetDialogue(std::shared_ptr<const ColoDialogue> dialogue);
+    /**
+     * \param addresses of the clients, IPv4 or IPv6, in order of their indices; the guest connects
+     *        to them as to its backends. Needed only if it opens conversations.
+     */
+    void SetBackends(std::vector<Address> addresses);
     /** \return conversations that were accepted or opened and are not closed yet. */
     uint32_t GetConversationsOpen() const;
     /** \return received bytes that are not the script's. */
@@ -119,7 +124,7 @@ class ColoDialogueServer : public ColoGuestApplication
     std::shared_ptr<const ColoDialogue> m_dialogue;
     TypeId m_protocol;
     Address m_localAddress;
-    Address m_backendAddress;
+    std::vector<Address> m_backends;
     Time m_maxPause;
     Ptr<ColoDivergence> m_divergence; //!< of this guest; may be null
 

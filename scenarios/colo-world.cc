@@ -58,6 +58,8 @@ SetDefaults(const ColoScenarioOptions& options)
     Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
     // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
+    // A port is free again after a second (tcp_tw_reuse), not four minutes.
+    Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
@@ -173,8 +175,9 @@ World::AddServer(const ColoGuestPlace& place)
     auto server = CreateObject<ColoDialogueServer>();
     server->SetDialogue(m_dialogue);
     server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
+    server->SetBackends({CLIENT_ADDRESS.GetLocal()});
     place.node->AddApplication(server);
-    server->SetStartTime(Time());
+    server->SetStartTime(CLIENT_START);
     m_servers.push_back(server);
 }
 

@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(all_works_over_ipv6)
     nodes.Get(0)->AddApplication(client);
     auto server = CreateObject<ColoDialogueServer>();
     server->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
-    server->SetAttribute("BackendAddress", AddressValue(interfaces.GetAddress(0, 1)));
+    server->SetBackends({interfaces.GetAddress(0, 1)});
     nodes.Get(1)->AddApplication(server);
     const auto dialogue = Share({{Ask(20000), AskBackend(5000), After(0, Ask(20001))}});
     client->SetDialogue(dialogue);

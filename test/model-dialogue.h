@@ -104,7 +104,7 @@ struct Link
     Ptr<ColoDialogueServer> AddServer()
     {
         auto added = CreateObject<ColoDialogueServer>();
-        added->SetAttribute("BackendAddress", AddressValue(clientAddress));
+        added->SetBackends(std::vector<Address>(3, clientAddress));
         nodes.Get(1)->AddApplication(added);
         return added;
     }
