@@ -119,8 +119,7 @@ class Reader
             {
                 FailAt(m_file,
                        m_counts.packets,
-                       "more than " + std::to_string(ColoDialogue::MAX_OPEN) +
-                           " TCP connections");
+                       "more than " + std::to_string(ColoDialogue::MAX_OPEN) + " TCP connections");
             }
             m_connections.push_back(std::make_unique<ColoCaptureConnection>(segment, stamp));
             place = m_connections.back().get();
@@ -152,10 +151,12 @@ class Reader
         std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
             return a.start < b.start;
         });
-        Time first = all.front().start;
+        const Time first = all.front().start;
+        uint16_t port = ColoDialogue::FIRST_CLIENT_PORT;
         for (ColoConversation& conversation : all)
         {
             conversation.start -= first;
+            conversation.clientPort = port++;
         }
         return dialogue;
     }

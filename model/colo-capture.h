@@ -39,7 +39,8 @@ struct ColoCaptureCounts
  * Reads pcap and pcapng; Ethernet (also 802.1Q), Linux cooked, raw IP and loopback; IPv4 and IPv6.
  * Contents are not kept. Data of one side that follows on its own data is one turn. What was sent
  * twice counts once, at the place where the stream first reaches it. A connection without a
- * handshake counts from its first packet on, and its lower port is the server's.
+ * handshake counts from its first packet on, and its lower port is the server's. All are of client
+ * 0, each from a port of its own.
  *
  * \param file path of the capture.
  * \param counts if not null, is set.

@@ -3,12 +3,11 @@
  */
 #include "colo-dialogue-client.h"
 
+#include "colo-socket.h"
+
 #include "ns3/abort.h"
-#include "ns3/address-utils.h"
-#include "ns3/inet-socket-address.h"
-#include "ns3/inet6-socket-address.h"
+#include "ns3/boolean.h"
 #include "ns3/ipv4-address.h"
-#include "ns3/ipv6-address.h"
 #include "ns3/log.h"
 #include "ns3/node.h"
 #include "ns3/packet.h"
@@ -27,8 +26,11 @@ NS_OBJECT_ENSURE_REGISTERED(ColoDialogueClient);
 namespace
 {
 
-/** Bytes that are handed to a socket at once. */
-constexpr uint64_t CHUNK = 4096;
+/** How soon a client looks again whether a port that it uses once more is free; then it doubles. */
+const Time PORT_WAIT_MIN = MilliSeconds(10);
+const Time PORT_WAIT_MAX = Seconds(1);
+/** Longer than TIME_WAIT lasts with ns-3's segment lifetime, which is RFC 9293's. */
+const Time PORT_WAIT_LIMIT = Seconds(300);
 
 } // namespace
 
@@ -45,16 +47,22 @@ ColoDialogueClient::GetTypeId()
                           TypeIdValue(TypeId::LookupByName("ns3::TcpSocketFactory")),
                           MakeTypeIdAccessor(&ColoDialogueClient::m_protocol),
                           MakeTypeIdChecker())
+            .AddAttribute("ClientIndex",
+                          "Which of the script's clients this is.",
+                          UintegerValue(0),
+                          MakeUintegerAccessor(&ColoDialogueClient::m_clientIndex),
+                          MakeUintegerChecker<uint32_t>())
             .AddAttribute("RemoteAddress",
-                          "Address of the server, without a port.",
+                          "Address of the guest, without a port; IPv4 or IPv6.",
                           AddressValue(Ipv4Address::GetLoopback()),
                           MakeAddressAccessor(&ColoDialogueClient::m_remoteAddress),
                           MakeAddressChecker())
-            .AddAttribute("ClientPortBase",
-                          "Source port of the first conversation; each further one has the next.",
-                          UintegerValue(20000),
-                          MakeUintegerAccessor(&ColoDialogueClient::m_clientPortBase),
-                          MakeUintegerChecker<uint16_t>(1))
+            .AddAttribute("AcceptsTokens",
+                          "Whether any turn of the guest may have a token (see "
+                          "ns3::ColoDivergence); else only those that are random in the script.",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&ColoDialogueClient::m_acceptsTokens),
+                          MakeBooleanChecker())
             .AddAttribute("MaxPause",
                           "No pause of the script, nor the gap from the start of a conversation to "
                           "that of the next, lasts longer than this.",
@@ -67,7 +75,7 @@ ColoDialogueClient::GetTypeId()
                             MakeTraceSourceAccessor(&ColoDialogueClient::m_latencyTrace),
                             "ns3::ColoDialogueClient::LatencyTracedCallback")
             .AddTraceSource("Finished",
-                            "Every conversation is over.",
+                            "All conversations of this client are over.",
                             MakeTraceSourceAccessor(&ColoDialogueClient::m_finishedTrace),
                             "ns3::TracedCallback::Void");
     return tid;
@@ -76,7 +84,7 @@ ColoDialogueClient::GetTypeId()
 void
 ColoDialogueClient::SetDialogue(std::shared_ptr<const ColoDialogue> dialogue)
 {
-    NS_ABORT_MSG_UNLESS(m_conversations.empty(), "the script of running conversations is fixed");
+    NS_ABORT_MSG_IF(m_isStarted, "the script of running conversations is fixed");
     m_dialogue = std::move(dialogue);
 }
 
@@ -125,20 +133,16 @@ ColoDialogueClient::GetConversationsCompleted() const
 bool
 ColoDialogueClient::IsFinished() const
 {
-    return m_dialogue && m_over == m_dialogue->conversations.size();
+    return m_isStarted && m_over == m_own;
 }
 
 void
 ColoDialogueClient::DoDispose()
 {
-    m_openEvent.Cancel();
-    for (Conversation& conversation : m_conversations)
-    {
-        conversation.pause.Cancel();
-        Unhook(conversation.socket);
-    }
+    Quit();
+    m_listeners.clear();
     m_conversations.clear();
-    m_conversationOf.clear();
+    m_lastOfPort.clear();
     m_dialogue.reset();
     Application::DoDispose();
 }
@@ -147,156 +151,273 @@ void
 ColoDialogueClient::StartApplication()
 {
     NS_LOG_FUNCTION(this);
-    NS_ABORT_MSG_UNLESS(m_dialogue && !m_dialogue->conversations.empty(),
-                        "a dialogue client needs SetDialogue() before its start");
-    NS_ABORT_MSG_IF(m_clientPortBase + m_dialogue->conversations.size() > 65536,
-                    "more conversations than client ports from " << m_clientPortBase << " up");
-    m_conversations.reserve(m_dialogue->conversations.size());
-    OpenNext();
+    NS_ABORT_MSG_UNLESS(m_dialogue, "a dialogue client needs SetDialogue() before its start");
+    m_isStarted = true;
+    const auto isOwn = [client = m_clientIndex](const ColoConversation& conversation) {
+        return conversation.transport == ColoTransport::TCP && conversation.client == client;
+    };
+    const auto& all = m_dialogue->conversations;
+    std::unordered_map<uint16_t, uint32_t> usesOfPort;
+    for (uint32_t index = 0; index < all.size(); index++)
+    {
+        const ColoConversation& conversation = all[index];
+        if (!isOwn(conversation))
+        {
+            continue;
+        }
+        m_own++;
+        if (conversation.opener == ColoOpener::GUEST)
+        {
+            Listen(index);
+        }
+        else if (++usesOfPort[conversation.clientPort] == 2)
+        {
+            m_lastOfPort[conversation.clientPort] = nullptr;
+        }
+        NS_ABORT_MSG_IF(conversation.opener == ColoOpener::CLIENT && conversation.clientPort == 0,
+                        "conversation " << index << " has no client port");
+    }
+    m_openings = ColoOpenings(*m_dialogue, m_maxPause, [&](const ColoConversation& conversation) {
+        return isOwn(conversation) && conversation.opener == ColoOpener::CLIENT;
+    });
+    ScheduleOpens(m_openings.GetFirsts());
+    if (m_own == 0)
+    {
+        Simulator::ScheduleNow([this] { m_finishedTrace(); });
+    }
 }
 
 void
 ColoDialogueClient::StopApplication()
 {
     NS_LOG_FUNCTION(this);
-    m_openEvent.Cancel();
-    for (Conversation& conversation : m_conversations)
+    Quit();
+    for (auto& [index, listener] : m_listeners)
+    {
+        listener->Close();
+    }
+    for (auto& [index, conversation] : m_conversations)
+    {
+        conversation.socket->Close();
+    }
+}
+
+/** Open nothing more, and listen to no socket. */
+void
+ColoDialogueClient::Quit()
+{
+    for (auto& [index, open] : m_opens)
+    {
+        open.Cancel();
+    }
+    for (auto& [index, listener] : m_listeners)
+    {
+        ColoUnhookSocket(listener);
+    }
+    for (auto& [index, conversation] : m_conversations)
     {
         conversation.pause.Cancel();
-        Unhook(conversation.socket);
-        if (conversation.phase != Phase::OVER)
-        {
-            conversation.socket->Close();
-        }
+        ColoUnhookSocket(conversation.socket);
     }
 }
 
 void
-ColoDialogueClient::OpenNext()
+ColoDialogueClient::ScheduleOpens(const std::vector<ColoOpenings::Opening>& openings)
 {
-    const auto& all = m_dialogue->conversations;
-    uint32_t index = m_conversations.size();
-    if (index + 1 < all.size())
+    for (const auto& [index, delay] : openings)
     {
-        Time gap = all[index + 1].start - all[index].start;
-        gap = std::clamp(gap, Time(0), m_maxPause);
-        m_openEvent = Simulator::Schedule(gap, &ColoDialogueClient::OpenNext, this);
-    }
-    Conversation& conversation = m_conversations.emplace_back();
-    conversation.cursor = ColoDialogueCursor(&all[index], false);
-    conversation.socket = Socket::CreateSocket(GetNode(), m_protocol);
-    m_conversationOf[conversation.socket] = index;
-    if (!Open(index))
-    {
-        Failed(conversation.socket);
+        m_opens[index] = Simulator::Schedule(delay,
+                                             &ColoDialogueClient::WaitForPort,
+                                             this,
+                                             index,
+                                             PORT_WAIT_MIN,
+                                             Time());
     }
 }
 
+/** The connection that had the port before may be in TIME_WAIT, as long as TCP wants it to. */
+void
+ColoDialogueClient::WaitForPort(uint32_t index, Time wait, Time waited)
+{
+    if (IsPortFree(index) || waited >= PORT_WAIT_LIMIT)
+    {
+        m_opens.erase(index);
+        Open(index);
+        return;
+    }
+    m_opens[index] = Simulator::Schedule(wait,
+                                         &ColoDialogueClient::WaitForPort,
+                                         this,
+                                         index,
+                                         Min(wait * 2, PORT_WAIT_MAX),
+                                         waited + wait);
+}
+
+/** Bind() would not notice: it compares with the address that the other one is connected from. */
 bool
+ColoDialogueClient::IsPortFree(uint32_t index) const
+{
+    auto last = m_lastOfPort.find(m_dialogue->conversations[index].clientPort);
+    if (last == m_lastOfPort.end() || !last->second)
+    {
+        return true;
+    }
+    Address name;
+    last->second->GetSockName(name);
+    return ColoGetPort(name) == 0;
+}
+
+void
 ColoDialogueClient::Open(uint32_t index)
 {
-    Ptr<Socket> socket = m_conversations[index].socket;
-    uint16_t serverPort = m_dialogue->conversations[index].serverPort;
-    auto localPort = static_cast<uint16_t>(m_clientPortBase + index);
-    NS_LOG_FUNCTION(this << index << localPort << serverPort);
-    Hook(socket);
-    if (Ipv6Address::IsMatchingType(m_remoteAddress))
+    const ColoConversation& script = m_dialogue->conversations[index];
+    NS_LOG_FUNCTION(this << index << script.clientPort << script.serverPort);
+    const bool isPortFree = IsPortFree(index);
+    Ptr<Socket> socket = Socket::CreateSocket(GetNode(), m_protocol);
+    Conversation& conversation = Add(index, socket);
+    auto last = m_lastOfPort.find(script.clientPort);
+    if (isPortFree && last != m_lastOfPort.end())
     {
-        Ipv6Address remote = Ipv6Address::ConvertFrom(m_remoteAddress);
-        return socket->Bind(Inet6SocketAddress(Ipv6Address::GetAny(), localPort)) == 0 &&
-               socket->Connect(Inet6SocketAddress(remote, serverPort)) == 0;
+        last->second = socket;
     }
-    Ipv4Address remote = Ipv4Address::ConvertFrom(m_remoteAddress);
-    return socket->Bind(InetSocketAddress(Ipv4Address::GetAny(), localPort)) == 0 &&
-           socket->Connect(InetSocketAddress(remote, serverPort)) == 0;
+    if (!isPortFree ||
+        socket->Bind(ColoMakeAnySocketAddress(m_remoteAddress, script.clientPort)) != 0 ||
+        socket->Connect(ColoMakeSocketAddress(m_remoteAddress, script.serverPort)) != 0)
+    {
+        Fail(index, conversation);
+    }
 }
 
+/** The port says which conversation it is, so each has a listener of its own. */
 void
-ColoDialogueClient::Hook(Ptr<Socket> socket)
+ColoDialogueClient::Listen(uint32_t index)
 {
-    socket->SetConnectCallback(MakeCallback(&ColoDialogueClient::Connected, this),
-                               MakeCallback(&ColoDialogueClient::Failed, this));
-    socket->SetRecvCallback(MakeCallback(&ColoDialogueClient::Receive, this));
-    socket->SetSendCallback(MakeCallback(&ColoDialogueClient::Writable, this));
-    socket->SetCloseCallbacks(MakeCallback(&ColoDialogueClient::PeerClosed, this),
-                              MakeCallback(&ColoDialogueClient::Failed, this));
+    const uint16_t port = m_dialogue->conversations[index].serverPort;
+    Ptr<Socket> socket = Socket::CreateSocket(GetNode(), m_protocol);
+    NS_ABORT_MSG_IF(socket->Bind(ColoMakeAnySocketAddress(m_remoteAddress, port)) != 0 ||
+                        socket->Listen() != 0,
+                    "cannot listen on port " << port << ", for conversation " << index);
+    socket->SetAcceptCallback(MakeNullCallback<bool, Ptr<Socket>, const Address&>(),
+                              MakeCallback(&ColoDialogueClient::Accept, this).Bind(index));
+    m_listeners[index] = socket;
 }
 
-void
-ColoDialogueClient::Unhook(Ptr<Socket> socket)
+ColoDialogueClient::Conversation&
+ColoDialogueClient::Add(uint32_t index, Ptr<Socket> socket)
 {
-    auto none = MakeNullCallback<void, Ptr<Socket>>();
-    socket->SetConnectCallback(none, none);
-    socket->SetRecvCallback(none);
-    socket->SetSendCallback(MakeNullCallback<void, Ptr<Socket>, uint32_t>());
-    socket->SetCloseCallbacks(none, none);
-}
-
-void
-ColoDialogueClient::Connected(Ptr<Socket> socket)
-{
-    uint32_t index = m_conversationOf.at(socket);
     Conversation& conversation = m_conversations[index];
-    conversation.phase = Phase::WAITING;
-    Play(index, conversation);
+    conversation.cursor = ColoDialogueCursor(&m_dialogue->conversations[index], false);
+    conversation.socket = socket;
+    Hook(index, socket);
+    return conversation;
 }
 
 void
-ColoDialogueClient::Failed(Ptr<Socket> socket)
+ColoDialogueClient::Hook(uint32_t index, Ptr<Socket> socket)
 {
-    uint32_t index = m_conversationOf.at(socket);
-    NS_LOG_WARN("conversation " << index << " failed or was reset");
-    Conversation& conversation = m_conversations[index];
-    m_resets++;
-    conversation.pause.Cancel();
-    NoteOver(conversation);
+    socket->SetConnectCallback(MakeCallback(&ColoDialogueClient::Connected, this).Bind(index),
+                               MakeCallback(&ColoDialogueClient::Failed, this).Bind(index));
+    socket->SetRecvCallback(MakeCallback(&ColoDialogueClient::Receive, this).Bind(index));
+    socket->SetSendCallback(MakeCallback(&ColoDialogueClient::Writable, this).Bind(index));
+    socket->SetCloseCallbacks(MakeCallback(&ColoDialogueClient::PeerClosed, this).Bind(index),
+                              MakeCallback(&ColoDialogueClient::Failed, this).Bind(index));
+}
+
+/** Null once both sides have closed. */
+ColoDialogueClient::Conversation*
+ColoDialogueClient::Find(uint32_t index, Ptr<Socket> socket)
+{
+    auto found = m_conversations.find(index);
+    return found != m_conversations.end() && found->second.socket == socket ? &found->second
+                                                                            : nullptr;
 }
 
 void
-ColoDialogueClient::Receive(Ptr<Socket> socket)
+ColoDialogueClient::Accept(uint32_t index, Ptr<Socket> socket, const Address&)
 {
-    uint32_t index = m_conversationOf.at(socket);
-    Conversation& conversation = m_conversations[index];
-    Drain(index, conversation);
-    Play(index, conversation);
-}
-
-void
-ColoDialogueClient::Writable(Ptr<Socket> socket, uint32_t)
-{
-    uint32_t index = m_conversationOf.at(socket);
-    Play(index, m_conversations[index]);
-}
-
-void
-ColoDialogueClient::PeerClosed(Ptr<Socket> socket)
-{
-    uint32_t index = m_conversationOf.at(socket);
     NS_LOG_FUNCTION(this << index);
-    Conversation& conversation = m_conversations[index];
+    auto listener = m_listeners.find(index);
+    if (listener == m_listeners.end())
+    {
+        NS_LOG_WARN("conversation " << index << " was opened once more");
+        socket->Close();
+        return;
+    }
+    listener->second->Close();
+    m_listeners.erase(listener);
+    Conversation& conversation = Add(index, socket);
+    conversation.phase = Phase::WAITING;
     Drain(index, conversation);
-    conversation.pause.Cancel();
-    if (conversation.phase == Phase::OVER)
+    Play(index, conversation);
+}
+
+void
+ColoDialogueClient::Connected(uint32_t index, Ptr<Socket> socket)
+{
+    if (Conversation* conversation = Find(index, socket))
+    {
+        conversation->phase = Phase::WAITING;
+        Play(index, *conversation);
+    }
+}
+
+void
+ColoDialogueClient::Failed(uint32_t index, Ptr<Socket> socket)
+{
+    if (Conversation* conversation = Find(index, socket))
+    {
+        Fail(index, *conversation);
+    }
+}
+
+void
+ColoDialogueClient::Receive(uint32_t index, Ptr<Socket> socket)
+{
+    if (Conversation* conversation = Find(index, socket))
+    {
+        Drain(index, *conversation);
+        Play(index, *conversation);
+    }
+}
+
+void
+ColoDialogueClient::Writable(uint32_t index, Ptr<Socket> socket, uint32_t)
+{
+    if (Conversation* conversation = Find(index, socket))
+    {
+        Play(index, *conversation);
+    }
+}
+
+void
+ColoDialogueClient::PeerClosed(uint32_t index, Ptr<Socket> socket)
+{
+    NS_LOG_FUNCTION(this << index);
+    Conversation* conversation = Find(index, socket);
+    if (!conversation)
     {
         return;
     }
-    if (conversation.cursor.IsOver())
+    Drain(index, *conversation);
+    if (conversation->phase != Phase::OVER && !conversation->cursor.IsOver())
+    {
+        Fail(index, *conversation);
+        return;
+    }
+    if (conversation->phase != Phase::OVER)
     {
         m_completed++;
     }
-    else
-    {
-        NS_LOG_WARN("conversation " << index << " was closed by the server too early");
-        m_resets++;
-    }
+    conversation->pause.Cancel();
     socket->Close();
-    NoteOver(conversation);
+    NoteOver(index, *conversation);
+    m_conversations.erase(index);
 }
 
 void
 ColoDialogueClient::PauseOver(uint32_t index)
 {
-    Conversation& conversation = m_conversations[index];
+    Conversation& conversation = m_conversations.at(index);
     conversation.phase = Phase::SENDING;
     conversation.requestStart = Simulator::Now();
     Play(index, conversation);
@@ -320,26 +441,29 @@ ColoDialogueClient::Drain(uint32_t index, Conversation& conversation)
 }
 
 void
-ColoDialogueClient::Take(uint32_t index,
-                         Conversation& conversation,
-                         const uint8_t* data,
-                         uint64_t size)
+ColoDialogueClient::Take(uint32_t index, Conversation& conversation, uint8_t* data, uint64_t size)
 {
+    const uint32_t id = m_dialogue->firstId + index;
     ColoDialogueCursor& cursor = conversation.cursor;
     while (size > 0)
     {
-        bool isExpected = !cursor.IsOver() && !cursor.IsMine();
-        uint64_t part = isExpected ? std::min(size, cursor.GetLeft()) : size;
+        const bool isExpected = !cursor.IsOver() && !cursor.IsMine();
+        const uint64_t part = isExpected ? std::min(size, cursor.GetLeft()) : size;
         uint64_t first = cursor.GetReceived();
-        uint64_t wrong =
-            isExpected ? ColoDialogueCheck(index, true, first, data, part, &first) : part;
+        if (isExpected && (m_acceptsTokens || cursor.GetCurrent().isRandom))
+        {
+            const uint64_t offset = cursor.GetCurrent().bytes - cursor.GetLeft();
+            ColoDialogueUnmask(id, first, conversation.mask, offset, data, part);
+        }
+        const uint64_t wrong =
+            isExpected ? ColoDialogueCheck(id, true, first, data, part, &first) : part;
         if (wrong != 0)
         {
             NS_LOG_WARN("conversation " << index << ": " << wrong << " wrong bytes from " << first);
             m_dataErrors += wrong;
             m_firstDataError = m_firstDataError.value_or(Place{index, first});
         }
-        std::size_t turn = cursor.GetTurn();
+        const std::size_t turn = cursor.GetTurn();
         if (cursor.Receive(part) && isExpected)
         {
             EndServerTurn(index, conversation, turn);
@@ -352,8 +476,10 @@ ColoDialogueClient::Take(uint32_t index,
 void
 ColoDialogueClient::EndServerTurn(uint32_t index, Conversation& conversation, std::size_t turn)
 {
-    const auto& turns = m_dialogue->conversations[index].turns;
-    if (turn > 0 && !turns[turn - 1].fromServer)
+    conversation.mask = ColoMask();
+    const ColoConversation& script = m_dialogue->conversations[index];
+    const bool isResponse = turn > 0 && !script.turns[turn - 1].fromServer;
+    if (isResponse && script.opener == ColoOpener::CLIENT)
     {
         m_requestsCompleted++;
         m_latencyTrace(Simulator::Now() - conversation.requestStart);
@@ -397,23 +523,28 @@ ColoDialogueClient::Play(uint32_t index, Conversation& conversation)
 bool
 ColoDialogueClient::SendTurn(uint32_t index, Conversation& conversation)
 {
+    ColoDialogueCursor& cursor = conversation.cursor;
     for (bool isEnd = false; !isEnd;)
     {
-        auto size = static_cast<uint32_t>(std::min<uint64_t>(
-            {conversation.cursor.GetLeft(), conversation.socket->GetTxAvailable(), CHUNK}));
+        const auto size = static_cast<uint32_t>(
+            std::min<uint64_t>(cursor.GetLeft(), conversation.socket->GetTxAvailable()));
         if (size == 0)
         {
             return false;
         }
         m_buffer.resize(size);
-        ColoDialogueFill(index, false, conversation.cursor.GetSent(), m_buffer.data(), size);
+        ColoDialogueFill(m_dialogue->firstId + index,
+                         false,
+                         cursor.GetSent(),
+                         m_buffer.data(),
+                         size);
         int sent = conversation.socket->Send(Create<Packet>(m_buffer.data(), size));
         if (sent <= 0)
         {
             return false;
         }
         m_bytesSent += sent;
-        isEnd = conversation.cursor.Send(sent);
+        isEnd = cursor.Send(sent);
     }
     return true;
 }
@@ -431,18 +562,34 @@ ColoDialogueClient::EndScript(uint32_t index, Conversation& conversation)
         conversation.socket->Close();
     }
     m_completed++;
-    NoteOver(conversation);
+    NoteOver(index, conversation);
+}
+
+/** The conversation ends here and now; one that was over already did not end well. */
+void
+ColoDialogueClient::Fail(uint32_t index, Conversation& conversation)
+{
+    NS_LOG_WARN("conversation " << index << " failed, was reset, or was closed too early");
+    m_resets++;
+    conversation.pause.Cancel();
+    NoteOver(index, conversation);
+    Ptr<Socket> socket = conversation.socket;
+    m_conversations.erase(index);
+    socket->Close();
+    // It may be the one that called: let it live until it is through with that.
+    Simulator::ScheduleNow([socket] {});
 }
 
 void
-ColoDialogueClient::NoteOver(Conversation& conversation)
+ColoDialogueClient::NoteOver(uint32_t index, Conversation& conversation)
 {
     if (conversation.phase == Phase::OVER)
     {
         return;
     }
     conversation.phase = Phase::OVER;
-    if (++m_over == m_dialogue->conversations.size())
+    ScheduleOpens(m_openings.GetAfter(index));
+    if (++m_over == m_own)
     {
         m_finishedTrace();
     }

@@ -3,19 +3,15 @@
  */
 #include "colo-dialogue-server.h"
 
+#include "colo-socket.h"
+#include "colo-tcp-socket.h"
+
 #include "ns3/abort.h"
-#include "ns3/address-utils.h"
-#include "ns3/boolean.h"
-#include "ns3/double.h"
-#include "ns3/inet-socket-address.h"
-#include "ns3/inet6-socket-address.h"
 #include "ns3/ipv4-address.h"
-#include "ns3/ipv6-address.h"
 #include "ns3/log.h"
 #include "ns3/node.h"
 #include "ns3/packet.h"
 #include "ns3/simulator.h"
-#include "ns3/uinteger.h"
 
 #include <algorithm>
 
@@ -29,8 +25,8 @@ NS_OBJECT_ENSURE_REGISTERED(ColoDialogueServer);
 namespace
 {
 
-/** Bytes that are handed to a socket at once. */
-constexpr uint64_t CHUNK = 4096;
+/** A system call's time. TCP sends after a nanosecond, so it would take writes at once for one. */
+const Time WRITE_TIME = MicroSeconds(1);
 
 } // namespace
 
@@ -43,7 +39,7 @@ ColoDialogueServer::GetTypeId()
             .SetGroupName("Colo")
             .AddConstructor<ColoDialogueServer>()
             .AddAttribute("Protocol",
-                          "Factory of the listening sockets.",
+                          "Factory of the sockets.",
                           TypeIdValue(TypeId::LookupByName("ns3::TcpSocketFactory")),
                           MakeTypeIdAccessor(&ColoDialogueServer::m_protocol),
                           MakeTypeIdChecker())
@@ -52,41 +48,21 @@ ColoDialogueServer::GetTypeId()
                           AddressValue(Ipv4Address::GetAny()),
                           MakeAddressAccessor(&ColoDialogueServer::m_localAddress),
                           MakeAddressChecker())
-            .AddAttribute("ClientPortBase",
-                          "Source port of the client in the first conversation; each further "
-                          "conversation has the next.",
-                          UintegerValue(20000),
-                          MakeUintegerAccessor(&ColoDialogueServer::m_clientPortBase),
-                          MakeUintegerChecker<uint16_t>(1))
             .AddAttribute("MaxPause",
-                          "No pause of the script lasts longer than this.",
+                          "No pause of the script, nor the gap from the start of a conversation to "
+                          "that of the next, lasts longer than this.",
                           TimeValue(MilliSeconds(200)),
                           MakeTimeAccessor(&ColoDialogueServer::m_maxPause),
                           MakeTimeChecker(Time(0)))
-            .AddAttribute("Diverges",
-                          "Whether this server's turns may differ from the script.",
-                          BooleanValue(false),
-                          MakeBooleanAccessor(&ColoDialogueServer::m_diverges),
-                          MakeBooleanChecker())
-            .AddAttribute("Divergence",
-                          "Probability that a turn differs, in one to three bytes.",
-                          DoubleValue(0),
-                          MakeDoubleAccessor(&ColoDialogueServer::m_divergence),
-                          MakeDoubleChecker<double>(0, 1))
             .AddTraceSource("TurnSent",
                             "A turn was handed whole to its socket.",
                             MakeTraceSourceAccessor(&ColoDialogueServer::m_turnSentTrace),
                             "ns3::ColoDialogueServer::TurnTracedCallback")
             .AddTraceSource("Diverged",
-                            "A turn that begins will differ from the script.",
+                            "A turn begins that has a token, so another telling differs.",
                             MakeTraceSourceAccessor(&ColoDialogueServer::m_divergedTrace),
                             "ns3::ColoDialogueServer::TurnTracedCallback");
     return tid;
-}
-
-ColoDialogueServer::ColoDialogueServer()
-    : m_random(CreateObject<UniformRandomVariable>())
-{
 }
 
 void
@@ -94,13 +70,33 @@ ColoDialogueServer::SetDialogue(std::shared_ptr<const ColoDialogue> dialogue)
 {
     NS_ABORT_MSG_UNLESS(m_connections.empty(), "the script of running conversations is fixed");
     m_dialogue = std::move(dialogue);
+    IndexDialogue();
 }
 
-int64_t
-ColoDialogueServer::AssignStreams(int64_t stream)
+/** Among ten thousand conversations, a connection must not look for its own. */
+void
+ColoDialogueServer::IndexDialogue()
 {
-    m_random->SetStream(stream);
-    return 1;
+    m_byClientPort.clear();
+    const auto& all = m_dialogue->conversations;
+    for (uint32_t index = 0; index < all.size(); index++)
+    {
+        const ColoConversation& conversation = all[index];
+        if (conversation.transport == ColoTransport::TCP &&
+            conversation.opener == ColoOpener::CLIENT)
+        {
+            NS_ABORT_MSG_IF(conversation.clientPort == 0,
+                            "conversation " << index << " has no client port");
+            m_byClientPort.emplace_back(conversation.clientPort, index);
+        }
+    }
+    std::sort(m_byClientPort.begin(), m_byClientPort.end());
+}
+
+void
+ColoDialogueServer::SetBackends(std::vector<Address> addresses)
+{
+    m_backends = std::move(addresses);
 }
 
 uint32_t
@@ -133,12 +129,20 @@ ColoDialogueServer::CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twin
     NS_LOG_FUNCTION(this << twin);
     auto original = DynamicCast<ColoDialogueServer>(twin);
     NS_ABORT_MSG_UNLESS(original && original != this, "the twin must be another dialogue server");
-    ForgetConnections();
-    m_dialogue = original->m_dialogue;
+    Forget();
+    if (m_dialogue != original->m_dialogue)
+    {
+        m_dialogue = original->m_dialogue;
+        IndexDialogue();
+    }
     m_protocol = original->m_protocol;
     m_localAddress = original->m_localAddress;
-    m_clientPortBase = original->m_clientPortBase;
+    m_backends = original->m_backends;
     m_maxPause = original->m_maxPause;
+    m_divergence = GetNode()->GetObject<ColoDivergence>();
+    m_openings = original->m_openings;
+    m_accepted = original->m_accepted;
+    m_turnsBegun = original->m_turnsBegun;
 
     for (const auto& [port, listener] : original->m_listeners)
     {
@@ -148,14 +152,19 @@ ColoDialogueServer::CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twin
             auto own = m_listeners.find(port);
             if (own != m_listeners.end())
             {
-                Unhook(own->second);
+                ColoUnhookSocket(own->second);
             }
             m_listeners[port] = clone;
             HookListener(clone);
         }
     }
-    // Of events at the same instant, the first scheduled runs first: keep the order.
-    std::map<uint32_t, uint32_t> pauses;
+    ColoTwinTimers timers;
+    for (const auto& [index, open] : original->m_opens)
+    {
+        timers.Add(open, [this, index = index](Time left) {
+            m_opens[index] = Simulator::Schedule(left, &ColoDialogueServer::Open, this, index);
+        });
+    }
     for (const auto& [index, connection] : original->m_connections)
     {
         Ptr<Socket> socket = twinOf(connection.socket);
@@ -164,31 +173,25 @@ ColoDialogueServer::CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twin
         copy = connection;
         copy.socket = socket;
         copy.pause = EventId();
-        m_conversationOf[socket] = index;
-        HookConnection(socket);
-        if (copy.phase == Phase::PAUSING)
-        {
-            pauses[connection.pause.GetUid()] = index;
-        }
+        Hook(index, socket);
+        timers.Add(connection.pause, [this, index = index, &copy](Time left) {
+            copy.pause = Simulator::Schedule(left, &ColoDialogueServer::PauseOver, this, index);
+        });
     }
-    for (auto [uid, index] : pauses)
-    {
-        Time left = Simulator::GetDelayLeft(original->m_connections[index].pause);
-        m_connections[index].pause =
-            Simulator::Schedule(left, &ColoDialogueServer::PauseOver, this, index);
-    }
+    timers.Start();
 }
 
 void
 ColoDialogueServer::DoDispose()
 {
-    ForgetConnections();
+    Forget();
     for (const auto& [port, listener] : m_listeners)
     {
-        Unhook(listener);
+        ColoUnhookSocket(listener);
     }
     m_listeners.clear();
     m_dialogue.reset();
+    m_divergence = nullptr;
     ColoGuestApplication::DoDispose();
 }
 
@@ -197,6 +200,7 @@ ColoDialogueServer::StartApplication()
 {
     NS_LOG_FUNCTION(this);
     NS_ABORT_MSG_UNLESS(m_dialogue, "a dialogue server needs SetDialogue() before its start");
+    m_divergence = GetNode()->GetObject<ColoDivergence>();
     for (uint16_t port : m_dialogue->GetServerPorts())
     {
         // A clone of a running server listens already.
@@ -205,6 +209,18 @@ ColoDialogueServer::StartApplication()
             Listen(port);
         }
     }
+    if (m_openings)
+    {
+        return; // so what it opens is under way
+    }
+    m_openings = std::make_shared<const ColoOpenings>(
+        *m_dialogue,
+        m_maxPause,
+        [](const ColoConversation& conversation) {
+            return conversation.transport == ColoTransport::TCP &&
+                   conversation.opener == ColoOpener::GUEST;
+        });
+    ScheduleOpens(m_openings->GetFirsts());
 }
 
 void
@@ -215,9 +231,10 @@ ColoDialogueServer::StopApplication()
     {
         Close(m_connections.begin()->first);
     }
+    Forget();
     for (const auto& [port, listener] : m_listeners)
     {
-        Unhook(listener);
+        ColoUnhookSocket(listener);
         listener->Close();
     }
     m_listeners.clear();
@@ -227,11 +244,8 @@ void
 ColoDialogueServer::Listen(uint16_t port)
 {
     Ptr<Socket> socket = Socket::CreateSocket(GetNode(), m_protocol);
-    bool isIpv6 = Ipv6Address::IsMatchingType(m_localAddress);
-    Address local =
-        isIpv6 ? Address(Inet6SocketAddress(Ipv6Address::ConvertFrom(m_localAddress), port))
-               : Address(InetSocketAddress(Ipv4Address::ConvertFrom(m_localAddress), port));
-    NS_ABORT_MSG_IF(socket->Bind(local) != 0 || socket->Listen() != 0,
+    NS_ABORT_MSG_IF(socket->Bind(ColoMakeSocketAddress(m_localAddress, port)) != 0 ||
+                        socket->Listen() != 0,
                     "cannot listen on port " << port);
     m_listeners[port] = socket;
     HookListener(socket);
@@ -245,46 +259,59 @@ ColoDialogueServer::HookListener(Ptr<Socket> socket)
 }
 
 void
-ColoDialogueServer::HookConnection(Ptr<Socket> socket)
+ColoDialogueServer::Hook(uint32_t index, Ptr<Socket> socket)
 {
-    socket->SetRecvCallback(MakeCallback(&ColoDialogueServer::Receive, this));
-    socket->SetSendCallback(MakeCallback(&ColoDialogueServer::Writable, this));
-    socket->SetCloseCallbacks(MakeCallback(&ColoDialogueServer::PeerClosed, this),
-                              MakeCallback(&ColoDialogueServer::Failed, this));
+    socket->SetConnectCallback(MakeCallback(&ColoDialogueServer::Connected, this).Bind(index),
+                               MakeCallback(&ColoDialogueServer::Failed, this).Bind(index));
+    socket->SetRecvCallback(MakeCallback(&ColoDialogueServer::Receive, this).Bind(index));
+    socket->SetSendCallback(MakeCallback(&ColoDialogueServer::Writable, this).Bind(index));
+    socket->SetCloseCallbacks(MakeCallback(&ColoDialogueServer::PeerClosed, this).Bind(index),
+                              MakeCallback(&ColoDialogueServer::Failed, this).Bind(index));
 }
 
+/** Drop all that is open or to be opened. */
 void
-ColoDialogueServer::Unhook(Ptr<Socket> socket)
+ColoDialogueServer::Forget()
 {
-    auto none = MakeNullCallback<void, Ptr<Socket>>();
-    socket->SetAcceptCallback(MakeNullCallback<bool, Ptr<Socket>, const Address&>(),
-                              MakeNullCallback<void, Ptr<Socket>, const Address&>());
-    socket->SetRecvCallback(none);
-    socket->SetSendCallback(MakeNullCallback<void, Ptr<Socket>, uint32_t>());
-    socket->SetCloseCallbacks(none, none);
-}
-
-void
-ColoDialogueServer::ForgetConnections()
-{
+    for (auto& [index, open] : m_opens)
+    {
+        open.Cancel();
+    }
+    m_opens.clear();
     for (auto& [index, connection] : m_connections)
     {
         connection.pause.Cancel();
-        Unhook(connection.socket);
+        ColoUnhookSocket(connection.socket);
     }
     m_connections.clear();
-    m_conversationOf.clear();
+}
+
+/** Null once closed: TCP ends the connection by itself. */
+ColoDialogueServer::Connection*
+ColoDialogueServer::Find(uint32_t index, Ptr<Socket> socket)
+{
+    auto found = m_connections.find(index);
+    return found != m_connections.end() && found->second.socket == socket ? &found->second
+                                                                          : nullptr;
 }
 
 std::optional<uint32_t>
-ColoDialogueServer::FindConversation(Ptr<Socket> socket) const
+ColoDialogueServer::FindNextOf(uint16_t clientPort, uint16_t serverPort) const
 {
-    auto found = m_conversationOf.find(socket);
-    if (found == m_conversationOf.end())
+    auto accepted = m_accepted.find(clientPort);
+    const std::size_t before = accepted == m_accepted.end() ? 0 : accepted->second;
+    const auto first =
+        std::lower_bound(m_byClientPort.begin(), m_byClientPort.end(), std::pair(clientPort, 0U));
+    if (before >= static_cast<std::size_t>(m_byClientPort.end() - first))
     {
-        return {}; // closed: TCP ends the connection by itself
+        return {};
     }
-    return found->second;
+    const auto [port, index] = first[before];
+    if (port != clientPort || m_dialogue->conversations[index].serverPort != serverPort)
+    {
+        return {};
+    }
+    return index;
 }
 
 void
@@ -292,74 +319,107 @@ ColoDialogueServer::Accept(Ptr<Socket> socket, const Address& from)
 {
     Address local;
     socket->GetSockName(local);
-    bool isIpv6 = Inet6SocketAddress::IsMatchingType(from);
-    uint32_t clientPort = isIpv6 ? Inet6SocketAddress::ConvertFrom(from).GetPort()
-                                 : InetSocketAddress::ConvertFrom(from).GetPort();
-    uint16_t serverPort = isIpv6 ? Inet6SocketAddress::ConvertFrom(local).GetPort()
-                                 : InetSocketAddress::ConvertFrom(local).GetPort();
+    const uint16_t clientPort = ColoGetPort(from);
+    const uint16_t serverPort = ColoGetPort(local);
     NS_LOG_FUNCTION(this << socket << clientPort << serverPort);
-    uint32_t index = clientPort - m_clientPortBase;
-    const auto& conversations = m_dialogue->conversations;
-    if (clientPort < m_clientPortBase || index >= conversations.size() ||
-        conversations[index].serverPort != serverPort)
+    const auto index = FindNextOf(clientPort, serverPort);
+    if (!index)
     {
         NS_LOG_WARN("no conversation has client port " << clientPort << " and server port "
                                                        << serverPort);
         socket->Close();
         return;
     }
-    if (m_connections.count(index) != 0)
+    m_accepted[clientPort]++;
+    Connection& connection = Add(*index, socket);
+    Drain(*index, connection);
+    Play(*index, connection);
+}
+
+void
+ColoDialogueServer::ScheduleOpens(const std::vector<ColoOpenings::Opening>& openings)
+{
+    for (const auto& [index, delay] : openings)
     {
-        Close(index);
+        m_opens[index] = Simulator::Schedule(delay, &ColoDialogueServer::Open, this, index);
     }
+}
+
+void
+ColoDialogueServer::Open(uint32_t index)
+{
+    NS_LOG_FUNCTION(this << index);
+    m_opens.erase(index);
+    Ptr<Socket> socket = Socket::CreateSocket(GetNode(), m_protocol);
+    Add(index, socket).phase = Phase::CONNECTING;
+    const ColoConversation& script = m_dialogue->conversations[index];
+    NS_ABORT_MSG_IF(script.client >= m_backends.size(),
+                    "the guest knows no address of client " << script.client);
+    if (socket->Connect(ColoMakeSocketAddress(m_backends[script.client], script.serverPort)) != 0)
+    {
+        Failed(index, socket);
+    }
+}
+
+ColoDialogueServer::Connection&
+ColoDialogueServer::Add(uint32_t index, Ptr<Socket> socket)
+{
+    const ColoConversation& conversation = m_dialogue->conversations[index];
     Connection& connection = m_connections[index];
     connection.socket = socket;
-    connection.cursor = ColoDialogueCursor(&conversations[index], true);
-    connection.expected = conversations[index].GetBytes(false);
-    m_conversationOf[socket] = index;
-    HookConnection(socket);
-    Drain(index, connection);
-    Play(index, connection);
+    connection.cursor = ColoDialogueCursor(&conversation, true);
+    connection.expected = conversation.GetBytes(false);
+    Hook(index, socket);
+    return connection;
 }
 
 void
-ColoDialogueServer::Receive(Ptr<Socket> socket)
+ColoDialogueServer::Connected(uint32_t index, Ptr<Socket> socket)
 {
-    if (auto index = FindConversation(socket))
+    if (Connection* connection = Find(index, socket))
     {
-        Connection& connection = m_connections.at(*index);
-        Drain(*index, connection);
-        Play(*index, connection);
+        connection->phase = Phase::WAITING;
+        Play(index, *connection);
     }
 }
 
 void
-ColoDialogueServer::Writable(Ptr<Socket> socket, uint32_t)
+ColoDialogueServer::Receive(uint32_t index, Ptr<Socket> socket)
 {
-    if (auto index = FindConversation(socket))
+    if (Connection* connection = Find(index, socket))
     {
-        Play(*index, m_connections.at(*index));
+        Drain(index, *connection);
+        Play(index, *connection);
     }
 }
 
 void
-ColoDialogueServer::PeerClosed(Ptr<Socket> socket)
+ColoDialogueServer::Writable(uint32_t index, Ptr<Socket> socket, uint32_t)
 {
-    NS_LOG_FUNCTION(this << socket);
-    if (auto index = FindConversation(socket))
+    if (Connection* connection = Find(index, socket))
     {
-        Drain(*index, m_connections.at(*index));
-        Close(*index);
+        Play(index, *connection);
     }
 }
 
 void
-ColoDialogueServer::Failed(Ptr<Socket> socket)
+ColoDialogueServer::PeerClosed(uint32_t index, Ptr<Socket> socket)
 {
-    NS_LOG_FUNCTION(this << socket);
-    if (auto index = FindConversation(socket))
+    NS_LOG_FUNCTION(this << index << socket);
+    if (Connection* connection = Find(index, socket))
     {
-        Close(*index);
+        Drain(index, *connection);
+        Close(index);
+    }
+}
+
+void
+ColoDialogueServer::Failed(uint32_t index, Ptr<Socket> socket)
+{
+    NS_LOG_FUNCTION(this << index << socket);
+    if (Find(index, socket))
+    {
+        Close(index);
     }
 }
 
@@ -367,13 +427,18 @@ void
 ColoDialogueServer::PauseOver(uint32_t index)
 {
     Connection& connection = m_connections.at(index);
-    BeginTurn(index, connection);
+    if (connection.phase == Phase::PAUSING)
+    {
+        BeginTurn(index, connection);
+    }
+    connection.phase = Phase::SENDING;
     Play(index, connection);
 }
 
 void
 ColoDialogueServer::Drain(uint32_t index, Connection& connection)
 {
+    const uint32_t id = m_dialogue->firstId + index;
     while (Ptr<Packet> packet = connection.socket->Recv())
     {
         uint32_t size = packet->GetSize();
@@ -387,7 +452,7 @@ ColoDialogueServer::Drain(uint32_t index, Connection& connection)
         uint64_t scripted =
             std::min<uint64_t>(size, connection.expected - std::min(connection.expected, position));
         uint64_t wrong =
-            ColoDialogueCheck(index, false, position, m_buffer.data(), scripted) + size - scripted;
+            ColoDialogueCheck(id, false, position, m_buffer.data(), scripted) + size - scripted;
         if (wrong != 0)
         {
             NS_LOG_WARN("conversation " << index << ": " << wrong << " of " << size
@@ -401,29 +466,46 @@ ColoDialogueServer::Drain(uint32_t index, Connection& connection)
 void
 ColoDialogueServer::Play(uint32_t index, Connection& connection)
 {
+    if (connection.phase == Phase::CONNECTING)
+    {
+        return;
+    }
     while (connection.cursor.IsMine())
     {
         if (connection.phase == Phase::WAITING)
         {
-            Time pause = std::min(connection.cursor.GetCurrent().pause, m_maxPause);
-            if (pause.IsStrictlyPositive())
+            Time delay = std::min(connection.cursor.GetCurrent().pause, m_maxPause);
+            if (m_divergence)
+            {
+                delay = m_divergence->GetDelay(delay);
+            }
+            if (delay.IsStrictlyPositive())
             {
                 connection.phase = Phase::PAUSING;
                 connection.pause =
-                    Simulator::Schedule(pause, &ColoDialogueServer::PauseOver, this, index);
+                    Simulator::Schedule(delay, &ColoDialogueServer::PauseOver, this, index);
                 return;
             }
             BeginTurn(index, connection);
         }
-        if (connection.phase == Phase::PAUSING || !SendTurn(index, connection))
+        if (connection.phase != Phase::SENDING || !SendTurn(index, connection))
         {
             return;
         }
         connection.phase = Phase::WAITING;
     }
-    if (connection.cursor.IsOver() && m_dialogue->conversations[index].closer == ColoCloser::SERVER)
+    if (!connection.cursor.IsOver())
+    {
+        return;
+    }
+    const ColoCloser closer = m_dialogue->conversations[index].closer;
+    if (closer == ColoCloser::SERVER)
     {
         Close(index);
+    }
+    else if (closer == ColoCloser::NOBODY)
+    {
+        NoteOver(index, connection);
     }
 }
 
@@ -431,54 +513,74 @@ void
 ColoDialogueServer::BeginTurn(uint32_t index, Connection& connection)
 {
     connection.phase = Phase::SENDING;
-    connection.flips.clear();
-    if (!m_diverges || m_random->GetValue(0, 1) >= m_divergence)
+    connection.mask = ColoMask();
+    const uint64_t served = m_turnsBegun++;
+    const uint32_t turn = connection.cursor.GetTurn();
+    const bool isRandom = connection.cursor.GetCurrent().isRandom;
+    const uint32_t id = m_dialogue->firstId + index;
+    const uint32_t token = m_divergence ? m_divergence->DrawToken(id, turn, isRandom, served) : 0;
+    if (token != 0)
     {
-        return;
+        connection.mask = ColoMask(token);
+        m_turnsDiverged++;
+        m_divergedTrace(index, turn);
     }
-    const ColoTurn& turn = connection.cursor.GetCurrent();
-    uint64_t first = connection.cursor.GetSent();
-    for (uint32_t left = m_random->GetInteger(1, 3); left > 0; left--)
-    {
-        auto offset = static_cast<uint64_t>(m_random->GetValue(0, turn.bytes));
-        auto bits = static_cast<uint8_t>(m_random->GetInteger(1, 255));
-        connection.flips[first + std::min(offset, turn.bytes - 1)] = bits;
-    }
-    m_turnsDiverged++;
-    m_divergedTrace(index, connection.cursor.GetTurn());
 }
 
 bool
 ColoDialogueServer::SendTurn(uint32_t index, Connection& connection)
 {
-    uint32_t turn = connection.cursor.GetTurn();
+    ColoDialogueCursor& cursor = connection.cursor;
+    const uint32_t turn = cursor.GetTurn();
     for (bool isEnd = false; !isEnd;)
     {
-        uint64_t position = connection.cursor.GetSent();
-        auto size = static_cast<uint32_t>(std::min<uint64_t>(
-            {connection.cursor.GetLeft(), connection.socket->GetTxAvailable(), CHUNK}));
-        if (size == 0)
+        const uint64_t left =
+            std::min<uint64_t>(cursor.GetLeft(), connection.socket->GetTxAvailable());
+        if (left == 0)
         {
             return false;
         }
+        const uint32_t limit = m_divergence ? m_divergence->DrawWriteSize() : ColoDivergence::WHOLE;
+        const auto size = static_cast<uint32_t>(std::min<uint64_t>(left, limit));
         m_buffer.resize(size);
-        ColoDialogueFill(index, true, position, m_buffer.data(), size);
-        for (auto flip = connection.flips.lower_bound(position);
-             flip != connection.flips.end() && flip->first < position + size;
-             ++flip)
-        {
-            m_buffer[flip->first - position] ^= flip->second;
-        }
+        ColoDialogueFill(m_dialogue->firstId + index,
+                         true,
+                         cursor.GetSent(),
+                         m_buffer.data(),
+                         size);
+        connection.mask.Apply(cursor.GetCurrent().bytes - cursor.GetLeft(), m_buffer.data(), size);
         int sent = connection.socket->Send(Create<Packet>(m_buffer.data(), size));
         if (sent <= 0)
         {
             return false;
         }
-        isEnd = connection.cursor.Send(sent);
+        isEnd = cursor.Send(sent);
+        if (!isEnd && size == limit)
+        {
+            connection.phase = Phase::BETWEEN;
+            connection.pause =
+                Simulator::Schedule(WRITE_TIME, &ColoDialogueServer::PauseOver, this, index);
+            return false;
+        }
     }
     m_turnsSent++;
     m_turnSentTrace(index, turn);
     return true;
+}
+
+/** Open those that were to wait for the end of this one. */
+void
+ColoDialogueServer::NoteOver(uint32_t index, Connection& connection)
+{
+    if (connection.isOver)
+    {
+        return;
+    }
+    connection.isOver = true;
+    if (m_dialogue->conversations[index].opener == ColoOpener::GUEST)
+    {
+        ScheduleOpens(m_openings->GetAfter(index));
+    }
 }
 
 void
@@ -487,9 +589,11 @@ ColoDialogueServer::Close(uint32_t index)
     auto place = m_connections.find(index);
     Ptr<Socket> socket = place->second.socket;
     place->second.pause.Cancel();
-    m_conversationOf.erase(socket);
+    NoteOver(index, place->second);
     m_connections.erase(place);
     socket->Close();
+    // It may be the one that called: let it live until it is through with that.
+    Simulator::ScheduleNow([socket] {});
 }
 
 } // namespace ns3

@@ -5,16 +5,19 @@
 #define COLO_DIALOGUE_SERVER_H
 
 #include "colo-dialogue.h"
+#include "colo-divergence.h"
 #include "colo-guest-application.h"
+#include "colo-openings.h"
 
 #include "ns3/address.h"
 #include "ns3/event-id.h"
-#include "ns3/random-variable-stream.h"
 #include "ns3/traced-callback.h"
 
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace ns3
@@ -22,9 +25,10 @@ namespace ns3
 
 /**
  * \ingroup colo
- * \brief Plays the server's side of a dialogue on a guest.
+ * \brief Plays the guest's side of a dialogue's TCP connections, those that it opens included.
  *
- * The client's source port tells which conversation an accepted connection is.
+ * How its telling differs from the script, and from that of the other guest, says the node's
+ * ColoDivergence; without one it does not.
  */
 class ColoDialogueServer : public ColoGuestApplication
 {
@@ -35,33 +39,32 @@ class ColoDialogueServer : public ColoGuestApplication
      */
     static TypeId GetTypeId();
 
-    ColoDialogueServer();
-
     /** TracedCallback signature: index of the conversation, and of the turn in it. */
     using TurnTracedCallback = void (*)(uint32_t conversation, uint32_t turn);
 
     /**
-     * \param dialogue the script, shared with the client and the other guest; set before the start.
+     * \param dialogue the script, shared with the clients and the other guest; set before the
+     *        start. Aborts if TCP conversations of it cannot be played.
      */
     void SetDialogue(std::shared_ptr<const ColoDialogue> dialogue);
     /**
-     * \param stream first stream index to use for the divergence.
-     * \return how many were used.
+     * \param addresses of the clients, IPv4 or IPv6, in order of their indices; the guest connects
+     *        to them as to its backends. Needed only if it opens conversations.
      */
-    int64_t AssignStreams(int64_t stream);
-    /** \return conversations that were accepted and are not closed yet. */
+    void SetBackends(std::vector<Address> addresses);
+    /** \return conversations that were accepted or opened and are not closed yet. */
     uint32_t GetConversationsOpen() const;
     /** \return received bytes that are not the script's. */
     uint64_t GetDataErrors() const;
     /** \return turns that were handed whole to their sockets. */
     uint64_t GetTurnsSent() const;
-    /** \return turns that were made to differ. */
+    /** \return turns begun with a token. */
     uint64_t GetTurnsDiverged() const;
 
     /**
-     * Must run in the context of this guest's node. The statistics, the divergence attributes and
-     * their random stream stay this guest's own; bytes that diverged but were not sent yet are
-     * healed.
+     * Must run in the context of this guest's node. A turn that the twin has begun goes on in its
+     * telling. The statistics, and what is drawn from the node's ColoDivergence, stay this guest's
+     * own.
      */
     void CloneFrom(Ptr<ColoGuestApplication> twin, const TwinOf& twinOf) override;
 
@@ -71,56 +74,68 @@ class ColoDialogueServer : public ColoGuestApplication
   private:
     enum class Phase
     {
-        WAITING, //!< for the client
+        CONNECTING,
+        WAITING, //!< for the peer
         PAUSING,
-        SENDING
+        SENDING,
+        BETWEEN //!< two writes of a turn
     };
 
     struct Connection
     {
         Ptr<Socket> socket;
         ColoDialogueCursor cursor;
-        uint64_t expected{0}; //!< bytes the client says in all
+        uint64_t expected{0}; //!< bytes the peer says in all
         Phase phase{Phase::WAITING};
-        EventId pause;
-        std::map<uint64_t, uint8_t> flips; //!< position → bits of the current turn that differ
+        EventId pause;      //!< its end, or the next write
+        ColoMask mask;      //!< of the current turn, if it is ours
+        bool isOver{false}; //!< those that come after it have been told
     };
 
     void StartApplication() override;
     void StopApplication() override;
 
+    void IndexDialogue();
     void Listen(uint16_t port);
     void HookListener(Ptr<Socket> socket);
-    void HookConnection(Ptr<Socket> socket);
-    static void Unhook(Ptr<Socket> socket);
-    void ForgetConnections();
-    std::optional<uint32_t> FindConversation(Ptr<Socket> socket) const;
+    void Hook(uint32_t index, Ptr<Socket> socket);
+    void Forget();
+    Connection* Find(uint32_t index, Ptr<Socket> socket);
+    std::optional<uint32_t> FindNextOf(uint16_t clientPort, uint16_t serverPort) const;
 
     void Accept(Ptr<Socket> socket, const Address& from);
-    void Receive(Ptr<Socket> socket);
-    void Writable(Ptr<Socket> socket, uint32_t available);
-    void PeerClosed(Ptr<Socket> socket);
-    void Failed(Ptr<Socket> socket);
+    void ScheduleOpens(const std::vector<ColoOpenings::Opening>& openings);
+    void Open(uint32_t index);
+    Connection& Add(uint32_t index, Ptr<Socket> socket);
+    void Connected(uint32_t index, Ptr<Socket> socket);
+    void Receive(uint32_t index, Ptr<Socket> socket);
+    void Writable(uint32_t index, Ptr<Socket> socket, uint32_t available);
+    void PeerClosed(uint32_t index, Ptr<Socket> socket);
+    void Failed(uint32_t index, Ptr<Socket> socket);
     void PauseOver(uint32_t index);
 
     void Drain(uint32_t index, Connection& connection);
     void Play(uint32_t index, Connection& connection);
     void BeginTurn(uint32_t index, Connection& connection);
     bool SendTurn(uint32_t index, Connection& connection);
+    void NoteOver(uint32_t index, Connection& connection);
     void Close(uint32_t index);
 
     std::shared_ptr<const ColoDialogue> m_dialogue;
     TypeId m_protocol;
     Address m_localAddress;
-    uint16_t m_clientPortBase;
+    std::vector<Address> m_backends;
     Time m_maxPause;
-    bool m_diverges;
-    double m_divergence;
-    Ptr<UniformRandomVariable> m_random;
+    Ptr<ColoDivergence> m_divergence; //!< of this guest; may be null
+
+    std::vector<std::pair<uint16_t, uint32_t>> m_byClientPort; //!< conversations to be accepted
+    std::shared_ptr<const ColoOpenings> m_openings; //!< of the conversations that the guest opens
 
     std::map<uint16_t, Ptr<Socket>> m_listeners;
-    std::map<uint32_t, Connection> m_connections; //!< those not closed, by conversation
-    std::map<Ptr<Socket>, uint32_t> m_conversationOf;
+    std::unordered_map<uint16_t, uint32_t> m_accepted; //!< how many, by client port
+    std::map<uint32_t, EventId> m_opens;               //!< to come, by conversation
+    std::map<uint32_t, Connection> m_connections;      //!< those not closed, by conversation
+    uint64_t m_turnsBegun{0};                          //!< by the guest, before a checkpoint too
     std::vector<uint8_t> m_buffer;
     uint64_t m_dataErrors{0};
     uint64_t m_turnsSent{0};

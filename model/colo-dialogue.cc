@@ -5,6 +5,7 @@
 
 #include "ns3/assert.h"
 
+#include <algorithm>
 #include <set>
 
 namespace ns3
@@ -24,7 +25,28 @@ Mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-/** Gives the bytes of one direction eight at a time. */
+/** Eight bytes, the first of them lowest. Compilers know these loops as one access each. */
+uint64_t
+Load(const uint8_t* bytes)
+{
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++)
+    {
+        word |= uint64_t{bytes[i]} << (i * 8);
+    }
+    return word;
+}
+
+void
+Store(uint8_t* bytes, uint64_t word)
+{
+    for (int i = 0; i < 8; i++)
+    {
+        bytes[i] = static_cast<uint8_t>(word >> (i * 8));
+    }
+}
+
+/** The bytes of one direction, eight to a word. */
 class Content
 {
   public:
@@ -33,21 +55,73 @@ class Content
     {
     }
 
-    uint8_t At(uint64_t position)
+    uint64_t GetWord(uint64_t position) const
     {
-        if (uint64_t word = position / 8; word != m_word)
-        {
-            m_word = word;
-            m_bytes = Mix(m_base + word * 0x9e3779b97f4a7c15U);
-        }
-        return static_cast<uint8_t>(m_bytes >> (position % 8 * 8));
+        return Mix(m_base + position / 8 * 0x9e3779b97f4a7c15U);
+    }
+
+    uint8_t GetByte(uint64_t position) const
+    {
+        return static_cast<uint8_t>(GetWord(position) >> (position % 8 * 8));
     }
 
   private:
     uint64_t m_base;
-    uint64_t m_word{~uint64_t{0}};
-    uint64_t m_bytes{0};
 };
+
+/** What a mask lays over the bytes of a turn. */
+class Cover
+{
+  public:
+    explicit Cover(uint32_t token)
+        : m_token(token),
+          m_base(Mix(token * 0x9e3779b97f4a7c15U))
+    {
+    }
+
+    uint64_t GetWord(uint64_t offset) const
+    {
+        const uint64_t word = Mix(m_base + offset / 8);
+        return offset < 8 ? (word >> 32 << 32) | m_token : word;
+    }
+
+    uint8_t GetByte(uint64_t offset) const
+    {
+        return static_cast<uint8_t>(GetWord(offset) >> (offset % 8 * 8));
+    }
+
+  private:
+    uint32_t m_token;
+    uint64_t m_base;
+};
+
+static_assert(ColoMask::TOKEN_BYTES == sizeof(uint32_t), "the token is half of the first word");
+
+/**
+ * Go through a range by words where it is aligned to them, else by bytes.
+ * \param first place of the first byte.
+ * \param size how many bytes.
+ * \param word takes the index in the range of eight aligned bytes.
+ * \param byte takes the index in the range of another one.
+ */
+template <typename Word, typename Byte>
+void
+ForEach(uint64_t first, std::size_t size, Word word, Byte byte)
+{
+    std::size_t i = 0;
+    for (const std::size_t head = std::min<std::size_t>(-first % 8, size); i < head; i++)
+    {
+        byte(i);
+    }
+    for (; size - i >= 8; i += 8)
+    {
+        word(i);
+    }
+    for (; i < size; i++)
+    {
+        byte(i);
+    }
+}
 
 } // namespace
 
@@ -80,7 +154,8 @@ ColoDialogue::GetRequests() const
     for (const ColoConversation& conversation : conversations)
     {
         const auto& turns = conversation.turns;
-        for (std::size_t i = 1; i < turns.size(); i++)
+        const bool counts = conversation.opener == ColoOpener::CLIENT;
+        for (std::size_t i = 1; counts && i < turns.size(); i++)
         {
             requests += turns[i].fromServer && !turns[i - 1].fromServer;
         }
@@ -89,12 +164,15 @@ ColoDialogue::GetRequests() const
 }
 
 std::vector<uint16_t>
-ColoDialogue::GetServerPorts() const
+ColoDialogue::GetServerPorts(ColoTransport transport) const
 {
     std::set<uint16_t> ports;
     for (const ColoConversation& conversation : conversations)
     {
-        ports.insert(conversation.serverPort);
+        if (conversation.opener == ColoOpener::CLIENT && conversation.transport == transport)
+        {
+            ports.insert(conversation.serverPort);
+        }
     }
     return {ports.begin(), ports.end()};
 }
@@ -102,7 +180,7 @@ ColoDialogue::GetServerPorts() const
 uint8_t
 ColoDialogueByte(uint32_t conversation, bool fromServer, uint64_t position)
 {
-    return Content(conversation, fromServer).At(position);
+    return Content(conversation, fromServer).GetByte(position);
 }
 
 void
@@ -112,11 +190,12 @@ ColoDialogueFill(uint32_t conversation,
                  uint8_t* buffer,
                  std::size_t size)
 {
-    Content content(conversation, fromServer);
-    for (std::size_t i = 0; i < size; i++)
-    {
-        buffer[i] = content.At(position + i);
-    }
+    const Content content(conversation, fromServer);
+    ForEach(
+        position,
+        size,
+        [&](std::size_t i) { Store(buffer + i, content.GetWord(position + i)); },
+        [&](std::size_t i) { buffer[i] = content.GetByte(position + i); });
 }
 
 std::size_t
@@ -127,15 +206,25 @@ ColoDialogueCheck(uint32_t conversation,
                   std::size_t size,
                   uint64_t* firstWrong)
 {
-    Content content(conversation, fromServer);
+    const Content content(conversation, fromServer);
     std::size_t wrong = 0;
-    for (std::size_t i = 0; i < size; i++)
-    {
-        if (buffer[i] != content.At(position + i) && wrong++ == 0 && firstWrong)
+    const auto check = [&](std::size_t i) {
+        if (buffer[i] != content.GetByte(position + i) && wrong++ == 0 && firstWrong)
         {
             *firstWrong = position + i;
         }
-    }
+    };
+    ForEach(
+        position,
+        size,
+        [&](std::size_t i) {
+            const bool isRight = Load(buffer + i) == content.GetWord(position + i);
+            for (std::size_t j = i; !isRight && j < i + 8; j++)
+            {
+                check(j);
+            }
+        },
+        check);
     return wrong;
 }
 
@@ -158,13 +247,12 @@ ColoMask::Apply(uint64_t offset, uint8_t* buffer, std::size_t size) const
     {
         return;
     }
-    const uint64_t base = Mix(m_token * 0x9e3779b97f4a7c15U);
-    for (std::size_t i = 0; i < size; i++)
-    {
-        const uint64_t at = offset + i;
-        const uint64_t word = at < TOKEN_BYTES ? m_token : Mix(base + at / 8);
-        buffer[i] ^= static_cast<uint8_t>(word >> (at % 8 * 8));
-    }
+    const Cover cover(m_token);
+    ForEach(
+        offset,
+        size,
+        [&](std::size_t i) { Store(buffer + i, Load(buffer + i) ^ cover.GetWord(offset + i)); },
+        [&](std::size_t i) { buffer[i] ^= cover.GetByte(offset + i); });
 }
 
 void
@@ -174,6 +262,24 @@ ColoMask::Learn(uint64_t offset, const uint8_t* script, const uint8_t* received,
     {
         m_token |= static_cast<uint32_t>(script[i] ^ received[i]) << ((offset + i) * 8);
     }
+}
+
+void
+ColoDialogueUnmask(uint32_t conversation,
+                   uint64_t position,
+                   ColoMask& mask,
+                   uint64_t offset,
+                   uint8_t* buffer,
+                   std::size_t size)
+{
+    if (offset < ColoMask::TOKEN_BYTES)
+    {
+        uint8_t script[ColoMask::TOKEN_BYTES];
+        const auto said = std::min<std::size_t>(size, ColoMask::TOKEN_BYTES - offset);
+        ColoDialogueFill(conversation, true, position, script, said);
+        mask.Learn(offset, script, buffer, said);
+    }
+    mask.Apply(offset, buffer, size);
 }
 
 ColoDialogueCursor::ColoDialogueCursor(const ColoConversation* conversation, bool isServer)

@@ -98,10 +98,13 @@ struct ColoDialogue
      * \return the bytes this side says in all conversations.
      */
     uint64_t GetBytes(bool fromServer) const;
-    /** \return the number of server turns that answer a client turn. */
+    /** \return the server turns that answer a client turn, where the client opens. */
     uint64_t GetRequests() const;
-    /** \return the ports the server listens on, each once, ascending. */
-    std::vector<uint16_t> GetServerPorts() const;
+    /**
+     * \param transport which.
+     * \return the ports the guest listens on for it, each once, ascending.
+     */
+    std::vector<uint16_t> GetServerPorts(ColoTransport transport = ColoTransport::TCP) const;
 };
 
 /**
@@ -192,6 +195,24 @@ class ColoMask
   private:
     uint32_t m_token{0};
 };
+
+/**
+ * \ingroup colo
+ * \brief Learn what mask the guest laid over the next received bytes of its turn, and take it off.
+ *
+ * \param conversation index of the conversation.
+ * \param position offset of the first byte in what the guest says.
+ * \param mask of the turn, as far as it is known.
+ * \param offset of the first byte in its turn.
+ * \param buffer the bytes as received, and without the mask afterwards.
+ * \param size how many, all of one turn.
+ */
+void ColoDialogueUnmask(uint32_t conversation,
+                        uint64_t position,
+                        ColoMask& mask,
+                        uint64_t offset,
+                        uint8_t* buffer,
+                        std::size_t size);
 
 /**
  * \ingroup colo

@@ -81,8 +81,9 @@ ColoDivergence::GetTypeId()
                           MakeTimeAccessor(&ColoDivergence::m_timerTick),
                           MakeTimeChecker(Time()))
             .AddAttribute("WriteSize",
-                          "Bytes that an application hands to its socket at once, 0 for all. It "
-                          "moves the borders of segments, so COLO must not mind.",
+                          "Bytes that an application hands to its socket at once, 0 for all. The "
+                          "next write follows after 1us. It moves the borders of segments, so "
+                          "COLO must not mind.",
                           StringValue("ns3::ConstantRandomVariable[Constant=0]"),
                           MakePointerAccessor(&ColoDivergence::m_writeSize),
                           MakePointerChecker<RandomVariableStream>())
@@ -153,6 +154,12 @@ ColoDivergence::DrawToken(uint32_t id, uint32_t turn, bool isRandom, uint64_t se
     m_tokensDrawn++;
     const uint32_t token = Mix(said * GOLDEN);
     return token | !(token & 0xff); // see ColoMask
+}
+
+bool
+ColoDivergence::IsAnyTurnMarked() const
+{
+    return m_content > 0 || m_dateGranularity.IsStrictlyPositive() || m_sharedCounter;
 }
 
 uint32_t

@@ -58,6 +58,8 @@ class ColoDivergence : public Object
      * \return what makes the turn that begins now differ from other tellings of it; 0 for nothing.
      */
     uint32_t DrawToken(uint32_t id, uint32_t turn, bool isRandom, uint64_t served);
+    /** \return whether turns that the script does not want random may have a token. */
+    bool IsAnyTurnMarked() const;
     /** \return how many bytes the next write hands to a socket at most; at least 1. */
     uint32_t DrawWriteSize() const;
     /** \return a number for a query that the guest asks, 0 if they are not drawn. */

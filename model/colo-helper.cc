@@ -3,6 +3,8 @@
  */
 #include "colo-helper.h"
 
+#include "colo-divergence.h"
+
 #include "ns3/boolean.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
@@ -29,6 +31,7 @@ ColoPair::AssignStreams(int64_t stream) const
         if (place->node)
         {
             stream += place->guest->AssignStreams(stream);
+            stream += place->node->GetObject<ColoDivergence>()->AssignStreams(stream);
             stream += stack.AssignStreams(NodeContainer(place->node), stream);
         }
     }
@@ -121,6 +124,7 @@ ColoHelper::MakeGuest(Ptr<Node> host,
     place.guest = m_guest.Create<ColoGuest>();
     place.guest->SetPrimary(isPrimary);
     place.guest->Install(place.node);
+    place.node->AggregateObject(CreateObject<ColoDivergence>());
     return place;
 }
 
@@ -145,8 +149,7 @@ ColoHelper::Install(Ptr<Node> primaryHost,
     const Mac48Address mac = Mac48Address::ConvertFrom(pair.primary.tap.second->GetAddress());
     pair.secondary = MakeGuest(secondaryHost, false, mac, address);
 
-    pair.secDev =
-        ColoLinkDevice::Connect(primaryHost, secondaryHost, m_secDevRate, m_secDevDelay);
+    pair.secDev = ColoLinkDevice::Connect(primaryHost, secondaryHost, m_secDevRate, m_secDevDelay);
     pair.secDev.first->SetMtu(SEC_DEV_MTU);
     pair.secDev.second->SetMtu(SEC_DEV_MTU);
 

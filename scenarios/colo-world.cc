@@ -9,6 +9,7 @@
 #include "ns3/bridge-net-device.h"
 #include "ns3/colo-dialogue-client.h"
 #include "ns3/colo-dialogue-server.h"
+#include "ns3/colo-divergence.h"
 #include "ns3/colo-helper.h"
 #include "ns3/colo-pause.h"
 #include "ns3/config.h"
@@ -57,8 +58,10 @@ SetDefaults(const ColoScenarioOptions& options)
     Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
     // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
+    // A port is free again after a second (tcp_tw_reuse), not four minutes.
+    Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
-    Config::SetDefault("ns3::ColoDialogueServer::Divergence", DoubleValue(options.divergence));
+    Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
     {
         // Captures are played without their long silences; other pauses are meant as they are.
@@ -172,10 +175,9 @@ World::AddServer(const ColoGuestPlace& place)
     auto server = CreateObject<ColoDialogueServer>();
     server->SetDialogue(m_dialogue);
     server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-    server->SetAttribute("Diverges", BooleanValue(!place.guest->IsPrimary()));
-    m_stream += server->AssignStreams(m_stream);
+    server->SetBackends({CLIENT_ADDRESS.GetLocal()});
     place.node->AddApplication(server);
-    server->SetStartTime(Time());
+    server->SetStartTime(CLIENT_START);
     m_servers.push_back(server);
 }
 
@@ -185,6 +187,9 @@ World::AddClient()
     m_clientApplication = CreateObject<ColoDialogueClient>();
     m_clientApplication->SetDialogue(m_dialogue);
     m_clientApplication->SetAttribute("RemoteAddress", AddressValue(GUEST_ADDRESS.GetLocal()));
+    m_clientApplication->SetAttribute(
+        "AcceptsTokens",
+        BooleanValue(m_pair.primary.node->GetObject<ColoDivergence>()->IsAnyTurnMarked()));
     m_client->AddApplication(m_clientApplication);
     m_clientApplication->SetStartTime(CLIENT_START);
 }

@@ -141,6 +141,7 @@ LongTalk(uint32_t connections, int rounds, uint64_t fromClient, uint64_t fromSer
     for (uint32_t i = 0; i < connections; i++)
     {
         ColoConversation conversation;
+        conversation.clientPort = ColoDialogue::FIRST_CLIENT_PORT + i;
         conversation.serverPort = 80;
         for (int round = 0; round < rounds; round++)
         {
@@ -286,6 +287,7 @@ class PairWorld
         RngSeedManager::SetRun(1);
         ColoPause::Enable();
         GlobalValue::Bind("ChecksumEnabled", BooleanValue(true));
+        Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(m_options.divergence));
         Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
         Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
         Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
@@ -296,9 +298,6 @@ class PairWorld
         auto server = CreateObject<ColoDialogueServer>();
         server->SetDialogue(m_options.dialogue);
         server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-        server->SetAttribute("Diverges", BooleanValue(!place.guest->IsPrimary()));
-        server->SetAttribute("Divergence", DoubleValue(m_options.divergence));
-        m_stream += server->AssignStreams(m_stream);
         place.node->AddApplication(server);
         server->SetStartTime(Time());
         return server;
@@ -314,6 +313,7 @@ class PairWorld
         app = CreateObject<ColoDialogueClient>();
         app->SetDialogue(m_options.dialogue);
         app->SetAttribute("RemoteAddress", AddressValue(Ipv4Address("10.0.0.100")));
+        app->SetAttribute("AcceptsTokens", BooleanValue(m_options.divergence > 0));
         client->AddApplication(app);
         app->SetStartTime(MilliSeconds(1));
     }

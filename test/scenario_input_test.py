@@ -238,7 +238,7 @@ def test_capture_without_right_to_read(tmp_path, powerless):
         ("ns3::ColoCheckpointLink::SegmentSize=65536", ["'65536'", "536:"]),
         ("ns3::ColoPrimaryProxy::FlowHeldMax=0", ["'0'", "1:"]),
         ("ns3::ColoPrimaryProxy::AckPolicy=Drop", ["'Drop'", "Hold", "Clamp"]),
-        ("ns3::ColoDialogueServer::Divergence=7", ["'7'", "0:1"]),
+        ("ns3::ColoDivergence::Content=7", ["'7'", "0:1"]),
         ("ns3::ColoGuest::CongestionControl=ns3::NoSuch", ["ns3::NoSuch"]),
         # What ns-3 itself only finds as it runs:
         ("ns3::ColoGuest::CongestionControl=ns3::TcpBbr", ["cannot be cloned", "use"]),
