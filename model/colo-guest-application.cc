@@ -16,4 +16,9 @@ ColoGuestApplication::GetTypeId()
     return tid;
 }
 
+void
+ColoGuestApplication::PrepareClone(Ptr<ColoGuestApplication>)
+{
+}
+
 } // namespace ns3

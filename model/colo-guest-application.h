@@ -31,6 +31,14 @@ class ColoGuestApplication : public Application
     static TypeId GetTypeId();
 
     /**
+     * Give up what the twin does not have and another application's copy may need, such as UDP
+     * ports. Called for every application of the guest before CloneFrom() is for any.
+     *
+     * \param twin the same application of the primary guest.
+     */
+    virtual void PrepareClone(Ptr<ColoGuestApplication> twin);
+
+    /**
      * Become a copy of the twin: state, socket callbacks, and pending events with the delay that
      * is left of them. Called while both guests are paused and after all sockets were cloned.
      *

@@ -230,6 +230,27 @@ CopyNextPorts(Ptr<Node> from, Ptr<Node> to)
 } // namespace
 
 void
+ColoExcusePause(Ptr<Node> node)
+{
+    Ptr<Ipv4L3Protocol> ip = node->GetObject<Ipv4L3Protocol>();
+    for (uint32_t i = 0; ip && i < ip->GetNInterfaces(); ++i)
+    {
+        Ptr<ArpCache> cache = ip->GetInterface(i)->GetArpCache();
+        if (!cache)
+        {
+            continue;
+        }
+        for (const auto& [address, entry] : (*cache).*Member(ColoArpCacheEntries()))
+        {
+            if (entry->IsWaitReply())
+            {
+                entry->UpdateSeen();
+            }
+        }
+    }
+}
+
+void
 ColoCopyGuestStack(Ptr<Node> from, Ptr<Node> to)
 {
     CopyIpv4(from, to);

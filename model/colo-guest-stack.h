@@ -22,6 +22,17 @@ namespace ns3
  */
 void ColoCopyGuestStack(Ptr<Node> from, Ptr<Node> to);
 
+/**
+ * \ingroup colo
+ *
+ * To be called at the end of a pause. ARP's timer for replies stood still, but the age of a request
+ * is told by the simulator's clock: one older than the timer allows is fatal to ns-3 if another
+ * packet has to wait for the same reply. So requests are as good as new.
+ *
+ * \param node the node that was paused
+ */
+void ColoExcusePause(Ptr<Node> node);
+
 } // namespace ns3
 
 #endif /* COLO_GUEST_STACK_H */

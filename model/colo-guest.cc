@@ -165,6 +165,7 @@ void
 ColoGuest::Resume()
 {
     ColoPause::Resume(m_node->GetId());
+    ColoExcusePause(m_node);
     m_resumedTrace(Simulator::Now() - m_pausedAt);
 }
 
@@ -313,6 +314,7 @@ ColoGuest::CloneApplications(const ColoGuest& primary, TwinMap twins)
     const uint32_t count = primary.m_node->GetNApplications();
     NS_ABORT_MSG_UNLESS(m_node->GetNApplications() == count,
                         "ColoGuest: the guests' applications differ");
+    std::vector<std::pair<Ptr<ColoGuestApplication>, Ptr<ColoGuestApplication>>> pairs;
     for (uint32_t i = 0; i < count; ++i)
     {
         auto original = DynamicCast<ColoGuestApplication>(primary.m_node->GetApplication(i));
@@ -320,6 +322,11 @@ ColoGuest::CloneApplications(const ColoGuest& primary, TwinMap twins)
         NS_ABORT_MSG_UNLESS(original && copy,
                             "ColoGuest: application " << i << " of node " << m_node->GetId()
                                                       << " is no ColoGuestApplication");
+        copy->PrepareClone(original);
+        pairs.emplace_back(copy, original);
+    }
+    for (const auto& [copy, original] : pairs)
+    {
         copy->CloneFrom(original, twinOf);
     }
 }

@@ -26,8 +26,9 @@ namespace ns3
  * and becoming a copy of the other guest. Given the same frames at the same times, a guest and its
  * copy send the same frames at the same times (NewReno and Cubic).
  *
- * Not copied: UDP sockets, IP fragments that wait for others, frames in device queues (give the
- * guest's link no DataRate), duplicate address detection and router solicitation of IPv6.
+ * Not copied: UDP sockets (applications bind others, see ColoGuestApplication), IP fragments that
+ * wait for others, frames in device queues (give the guest's link no DataRate), duplicate address
+ * detection and router solicitation of IPv6.
  */
 class ColoGuest : public Object
 {
