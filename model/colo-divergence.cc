@@ -3,6 +3,8 @@
  */
 #include "colo-divergence.h"
 
+#include "colo-own-random.h"
+
 #include "ns3/boolean.h"
 #include "ns3/double.h"
 #include "ns3/pointer.h"
@@ -103,7 +105,9 @@ ColoDivergence::ColoDivergence()
 int64_t
 ColoDivergence::AssignStreams(int64_t stream)
 {
+    m_schedulingJitter = ColoOwnRandom(m_schedulingJitter);
     m_schedulingJitter->SetStream(stream);
+    m_writeSize = ColoOwnRandom(m_writeSize);
     m_writeSize->SetStream(stream + 1);
     m_random->SetStream(stream + 2);
     m_timerPhase = m_timerTick * m_random->GetValue(0, 1);

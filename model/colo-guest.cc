@@ -5,11 +5,13 @@
 
 #include "colo-guest-application.h"
 #include "colo-guest-stack.h"
+#include "colo-own-random.h"
 #include "colo-pause.h"
 
 #include "ns3/abort.h"
 #include "ns3/arp-l3-protocol.h"
 #include "ns3/boolean.h"
+#include "ns3/double.h"
 #include "ns3/icmpv6-l4-protocol.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/inet6-socket-address.h"
@@ -85,6 +87,54 @@ ColoGuest::GetTypeId()
                           StringValue("ns3::UniformRandomVariable[Min=1|Max=2080374783]"),
                           MakePointerAccessor(&ColoGuest::m_isn),
                           MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("SegmentSize",
+                          "Largest segments (MSS) that this guest sends, in bytes, drawn when its "
+                          "first connection begins: another path MTU. It moves the borders of "
+                          "segments only. 0: as ns3::TcpSocket::SegmentSize, like other nodes.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoGuest::m_segmentSize),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("AnnounceSegmentSize",
+                          "Whether SYNs announce a SegmentSize that was drawn: another MTU of the "
+                          "guest's device. Clients see it, so COLO must mind. Off, as ns-3's TCP "
+                          "announces none (and heeds none).",
+                          BooleanValue(false),
+                          MakeBooleanAccessor(&ColoGuest::m_announceSegmentSize),
+                          MakeBooleanChecker())
+            .AddAttribute("DelAckCount",
+                          "Segments that a delayed ACK waits for, drawn for each connection: the "
+                          "receiver's heuristics. 0: as ns3::TcpSocket::DelAckCount; 1: no delay.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoGuest::m_delAckCount),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("DelAckTimeout",
+                          "Seconds that an ACK is delayed at most, drawn for each connection. 0: "
+                          "as ns3::TcpSocket::DelAckTimeout.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoGuest::m_delAckTimeout),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("Nagle",
+                          "Probability that a connection holds small segments back until all is "
+                          "acknowledged (Nagle's algorithm). 0: nothing is drawn, it is as "
+                          "ns3::TcpSocket::TcpNoDelay or the application says (ns-3: never).",
+                          DoubleValue(0),
+                          MakeDoubleAccessor(&ColoGuest::m_nagle),
+                          MakeDoubleChecker<double>(0, 1))
+            .AddAttribute("TimestampOffset",
+                          "Milliseconds added to the clock in TCP timestamps, drawn for each "
+                          "connection: systems hide their uptime so. 0: ns-3's simulated time, "
+                          "the same on both guests. ns-3's stock peers take no clock that wraps, "
+                          "so stay below 2^32 by the simulated time.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoGuest::m_timestampOffset),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("EphemeralPort",
+                          "Ports of the TCP connections that the guest opens, redrawn while in "
+                          "use (Linux: Min=32768|Max=60999). 0, or a range with no free port "
+                          "left: count up as ns-3 does, the same on both guests.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoGuest::m_ephemeralPort),
+                          MakePointerChecker<RandomVariableStream>())
             .AddAttribute("CongestionControl",
                           "Congestion control of TCP connections.",
                           TypeIdValue(TcpNewReno::GetTypeId()),
@@ -110,7 +160,16 @@ ColoGuest::DoDispose()
 {
     m_node = nullptr;
     m_tcp = nullptr;
-    m_isn = nullptr;
+    m_variation = nullptr;
+    for (auto* random : {&m_isn,
+                         &m_segmentSize,
+                         &m_delAckCount,
+                         &m_delAckTimeout,
+                         &m_timestampOffset,
+                         &m_ephemeralPort})
+    {
+        *random = nullptr;
+    }
     Object::DoDispose();
 }
 
@@ -128,10 +187,26 @@ ColoGuest::Install(Ptr<Node> node)
     m_tcp = CreateObject<ColoTcpSocketFactory>();
     RemoveJitter(node->GetObject<ArpL3Protocol>(), "RequestJitter");
     RemoveJitter(node->GetObject<Icmpv6L4Protocol>(), "SolicitationJitter");
-    m_tcp->SetIsnStream(m_isn);
+    m_variation = MakeVariation();
+    m_tcp->SetVariation(m_variation);
     m_tcp->SetCongestionControl(m_congestionControl);
     node->AggregateObject(m_tcp);
     node->AggregateObject(this);
+}
+
+Ptr<ColoTcpVariation>
+ColoGuest::MakeVariation() const
+{
+    Ptr<ColoTcpVariation> variation = Create<ColoTcpVariation>();
+    variation->isn = ColoOwnRandom(m_isn);
+    variation->segmentSize = ColoOwnRandom(m_segmentSize);
+    variation->announcesSegmentSize = m_announceSegmentSize;
+    variation->delAckCount = ColoOwnRandom(m_delAckCount);
+    variation->delAckTimeout = ColoOwnRandom(m_delAckTimeout);
+    variation->nagle = m_nagle;
+    variation->timestampOffset = ColoOwnRandom(m_timestampOffset);
+    variation->ephemeralPort = ColoOwnRandom(m_ephemeralPort);
+    return variation;
 }
 
 bool
@@ -149,8 +224,8 @@ ColoGuest::SetPrimary(bool isPrimary)
 int64_t
 ColoGuest::AssignStreams(int64_t stream)
 {
-    m_isn->SetStream(stream);
-    return 1;
+    NS_ABORT_MSG_UNLESS(m_variation, "ColoGuest: install it on a node before AssignStreams()");
+    return m_variation->AssignStreams(stream);
 }
 
 void

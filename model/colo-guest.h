@@ -26,6 +26,10 @@ namespace ns3
  * and becoming a copy of the other guest. Given the same frames at the same times, a guest and its
  * copy send the same frames at the same times (NewReno and Cubic).
  *
+ * What its TCP does differently from the other guest's is off by default; two guests then send the
+ * same bytes at the same times, but for their ISNs. What a connection has drawn goes with it to the
+ * clone; the clone's later connections draw for themselves.
+ *
  * Not copied: UDP sockets, IP fragments that wait for others, frames in device queues (give the
  * guest's link no DataRate), duplicate address detection and router solicitation of IPv6.
  */
@@ -59,8 +63,9 @@ class ColoGuest : public Object
     static TypeId GetTypeId();
 
     /**
-     * Make a node this guest. Its internet stack must be installed; its applications use
-     * ColoTcpSocketFactory. ARP and neighbour requests lose their random delay.
+     * Make a node this guest, with the attributes that are set now. Its internet stack must be
+     * installed; its applications use ColoTcpSocketFactory. ARP and neighbour requests lose their
+     * random delay.
      * \param node the node
      */
     void Install(Ptr<Node> node);
@@ -99,6 +104,7 @@ class ColoGuest : public Object
     void CloneFrom(Ptr<ColoGuest> primary);
 
     /**
+     * To be called after Install().
      * \param stream first stream index to use
      * \return the number of stream indices used
      */
@@ -110,6 +116,9 @@ class ColoGuest : public Object
   private:
     /** The clone of each of the primary's sockets. */
     using TwinMap = std::map<Ptr<Socket>, Ptr<ColoTcpSocket>>;
+
+    /** \return what TCP connections draw, from streams of this guest's own. */
+    Ptr<ColoTcpVariation> MakeVariation() const;
 
     /**
      * \return the TCP sockets of this guest; aborts if one was made by another factory
@@ -143,7 +152,15 @@ class ColoGuest : public Object
 
     Ptr<Node> m_node;                                 //!< the guest
     Ptr<ColoTcpSocketFactory> m_tcp;                  //!< makes its sockets
+    Ptr<ColoTcpVariation> m_variation;                //!< what connections draw, once installed
     Ptr<RandomVariableStream> m_isn;                  //!< draws ISNs
+    Ptr<RandomVariableStream> m_segmentSize;          //!< attribute SegmentSize
+    bool m_announceSegmentSize;                       //!< attribute AnnounceSegmentSize
+    Ptr<RandomVariableStream> m_delAckCount;          //!< attribute DelAckCount
+    Ptr<RandomVariableStream> m_delAckTimeout;        //!< attribute DelAckTimeout
+    double m_nagle;                                   //!< attribute Nagle
+    Ptr<RandomVariableStream> m_timestampOffset;      //!< attribute TimestampOffset
+    Ptr<RandomVariableStream> m_ephemeralPort;        //!< attribute EphemeralPort
     TypeId m_congestionControl;                       //!< of its sockets
     bool m_isPrimary;                                 //!< role
     Time m_pausedAt;                                  //!< when Pause() was called

@@ -32,6 +32,10 @@ ColoPair::AssignStreams(int64_t stream) const
             stream += stack.AssignStreams(NodeContainer(place->node), stream);
         }
     }
+    if (secondaryProxy)
+    {
+        stream += secondaryProxy->AssignStreams(stream);
+    }
     return stream - first;
 }
 

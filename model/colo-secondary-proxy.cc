@@ -3,8 +3,14 @@
  */
 #include "colo-secondary-proxy.h"
 
+#include "colo-own-random.h"
+
 #include "ns3/log.h"
+#include "ns3/pointer.h"
 #include "ns3/simulator.h"
+#include "ns3/string.h"
+
+#include <cmath>
 
 namespace ns3
 {
@@ -26,7 +32,24 @@ ColoSecondaryProxy::GetTypeId()
                           "besides the way over sec_dev.",
                           TimeValue(MicroSeconds(200)),
                           MakeTimeAccessor(&ColoSecondaryProxy::m_lag),
-                          MakeTimeChecker(Time()));
+                          MakeTimeChecker(Time()))
+            .AddAttribute("LagJitter",
+                          "Seconds that are added to Lag, drawn for each frame: when the secondary "
+                          "host gets round to running its guest. Frames keep their order.",
+                          StringValue("ns3::ConstantRandomVariable[Constant=0]"),
+                          MakePointerAccessor(&ColoSecondaryProxy::m_lagJitter),
+                          MakePointerChecker<RandomVariableStream>())
+            .AddAttribute("ColdLag",
+                          "What Lag is longer by right after a checkpoint, when all of the guest's "
+                          "memory has been replaced and caches and page tables are cold.",
+                          TimeValue(Time()),
+                          MakeTimeAccessor(&ColoSecondaryProxy::m_coldLag),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("ColdDecay",
+                          "After so long, ColdLag has shrunk to 1/e.",
+                          TimeValue(MilliSeconds(20)),
+                          MakeTimeAccessor(&ColoSecondaryProxy::m_coldDecay),
+                          MakeTimeChecker(NanoSeconds(1)));
     return tid;
 }
 
@@ -82,12 +105,34 @@ ColoSecondaryProxy::StopDelivery()
 {
     m_isStopped = true;
     m_run++;
+    m_lastDelivery = Time();
 }
 
 void
 ColoSecondaryProxy::StartDelivery()
 {
     m_isStopped = false;
+    m_resumed = Simulator::Now();
+}
+
+int64_t
+ColoSecondaryProxy::AssignStreams(int64_t stream)
+{
+    m_lagJitter = ColoOwnRandom(m_lagJitter);
+    m_lagJitter->SetStream(stream);
+    return 1;
+}
+
+Time
+ColoSecondaryProxy::DrawLag() const
+{
+    Time lag = m_lag + Max(Seconds(m_lagJitter->GetValue()), Time());
+    if (m_coldLag.IsStrictlyPositive() && m_resumed)
+    {
+        const Time warm = Simulator::Now() - *m_resumed;
+        lag += m_coldLag * std::exp(-(warm / m_coldDecay).GetDouble());
+    }
+    return lag;
 }
 
 /**
@@ -120,7 +165,8 @@ ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
     {
         return; // the state that is about to be loaded has it
     }
-    Simulator::Schedule(m_lag,
+    m_lastDelivery = Max(m_lastDelivery, Simulator::Now() + DrawLag());
+    Simulator::Schedule(m_lastDelivery - Simulator::Now(),
                         &ColoSecondaryProxy::Deliver,
                         this,
                         packet,

@@ -6,6 +6,10 @@
 
 #include "colo-proxy.h"
 
+#include "ns3/random-variable-stream.h"
+
+#include <optional>
+
 namespace ns3
 {
 
@@ -29,6 +33,12 @@ class ColoSecondaryProxy : public ColoProxy
     void StopDelivery() override;
     void StartDelivery() override;
 
+    /**
+     * \param stream first stream index to use
+     * \return the number of stream indices used
+     */
+    int64_t AssignStreams(int64_t stream);
+
   protected:
     colo_role GetRole() const override;
     void Configure(colo_config& config) const override;
@@ -49,7 +59,15 @@ class ColoSecondaryProxy : public ColoProxy
                  const Address& destination,
                  uint32_t run);
 
+    /** \return how long after the primary guest the secondary one gets a frame of now. */
+    Time DrawLag() const;
+
     Time m_lag;
+    Ptr<RandomVariableStream> m_lagJitter;
+    Time m_coldLag;
+    Time m_coldDecay;
+    std::optional<Time> m_resumed; //!< when the guest last went on after a checkpoint
+    Time m_lastDelivery;           //!< when the guest gets the last frame that is under way to it
     uint32_t m_run{0}; //!< counts the guest's pauses: what was under way at one is dropped
 };
 

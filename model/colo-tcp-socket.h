@@ -4,51 +4,17 @@
 #ifndef COLO_TCP_SOCKET_H
 #define COLO_TCP_SOCKET_H
 
-#include "ns3/event-id.h"
-#include "ns3/random-variable-stream.h"
+#include "colo-tcp-variation.h"
+#include "colo-twin-timers.h"
+
 #include "ns3/socket-factory.h"
 #include "ns3/tcp-socket-base.h"
 
-#include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace ns3
 {
-
-/**
- * \ingroup colo
- *
- * The timers of a clone, to be started once all sockets are copied: those that expire at the same
- * time must do so in the original's order, also across sockets.
- */
-class ColoTwinTimers
-{
-  public:
-    /** Starts a timer with this delay. */
-    using Starter = std::function<void(Time)>;
-
-    /**
-     * \param original an event of the primary guest; nothing is added if it has expired
-     * \param start starts its twin
-     */
-    void Add(const EventId& original, Starter start);
-
-    /** Start all of them, in the context of the caller. */
-    void Start();
-
-  private:
-    /** A timer that is to be started. */
-    struct Timer
-    {
-        Time left;     //!< its delay
-        uint32_t uid;  //!< the original's id, which decides between equal delays
-        Starter start; //!< starts it
-    };
-
-    std::vector<Timer> m_timers; //!< in no order
-};
 
 /**
  * \ingroup colo
@@ -77,9 +43,9 @@ class ColoTcpSocket : public TcpSocketBase
     int Connect(const Address& address) override;
 
     /**
-     * \param stream draws the ISN of every connection; without it they are 0 as in TcpSocketBase
+     * \param variation what every connection draws; without it, ISNs are 0 as in TcpSocketBase
      */
-    void SetIsnStream(Ptr<RandomVariableStream> stream);
+    void SetVariation(Ptr<ColoTcpVariation> variation);
 
     /**
      * \return the ISN of the present connection
@@ -150,8 +116,34 @@ class ColoTcpSocket : public TcpSocketBase
     void PersistTimeout() override;
 
   private:
-    /** Draw an ISN and begin counting at it. */
-    void DrawIsn();
+    /** Draw what the connection that begins now is like. */
+    void DrawConnection();
+
+    /**
+     * Begin counting at an ISN, where TcpSocketBase begins at 0.
+     * \param isn our own
+     */
+    void SetIsn(uint32_t isn);
+
+    /**
+     * Take a local port before TcpSocketBase takes the next one.
+     * \param remote where to connect to
+     */
+    void BindToDrawnPort(const Address& remote);
+
+    /** Let ShapeHeader() see what is sent, if it has something to do. */
+    void HookOutput();
+
+    /**
+     * A sink of the trace source Tx, which is the last to see a header before it is sent.
+     * TcpSocketBase offers no other place.
+     * \param packet the payload
+     * \param header the header
+     * \param socket the sender
+     */
+    static void ShapeHeader(Ptr<const Packet> packet,
+                            const TcpHeader& header,
+                            Ptr<const TcpSocketBase> socket);
 
     /**
      * Begin counting the peer's positions at its ISN, where TcpSocketBase begins at 0.
@@ -195,10 +187,12 @@ class ColoTcpSocket : public TcpSocketBase
     static void CopyLaterState(Self& to, const Self& from, long);
     /** @} */
 
-    Ptr<RandomVariableStream> m_isnStream; //!< of the guest, not cloned
-    uint32_t m_isn{0};                     //!< of the present connection
-    bool m_retxIsControl{false};           //!< m_retxEvent sends m_retxFlags, else it is the RTO
-    uint8_t m_retxFlags{0};                //!< of the SYN or FIN to be repeated
+    Ptr<ColoTcpVariation> m_variation; //!< of the guest, not cloned
+    uint32_t m_isn{0};                 //!< of the present connection
+    uint32_t m_timestampOffset{0};     //!< of the clock that the peer sees
+    bool m_announcesSize{false};       //!< SYNs carry the segment size
+    bool m_retxIsControl{false};       //!< m_retxEvent sends m_retxFlags, else it is the RTO
+    uint8_t m_retxFlags{0};            //!< of the SYN or FIN to be repeated
 };
 
 /**
@@ -221,9 +215,9 @@ class ColoTcpSocketFactory : public SocketFactory
     Ptr<Socket> CreateSocket() override;
 
     /**
-     * \param stream draws the ISN of every connection
+     * \param variation what every connection draws
      */
-    void SetIsnStream(Ptr<RandomVariableStream> stream);
+    void SetVariation(Ptr<ColoTcpVariation> variation);
 
     /**
      * \param congestionControl the TcpCongestionOps of every socket; by default TcpNewReno
@@ -231,8 +225,8 @@ class ColoTcpSocketFactory : public SocketFactory
     void SetCongestionControl(TypeId congestionControl);
 
   private:
-    Ptr<RandomVariableStream> m_isnStream; //!< shared by all sockets
-    TypeId m_congestionControl;            //!< of all sockets
+    Ptr<ColoTcpVariation> m_variation; //!< shared by all sockets
+    TypeId m_congestionControl;        //!< of all sockets
 };
 
 } // namespace ns3

@@ -317,14 +317,14 @@ BOOST_AUTO_TEST_CASE(positions_may_wrap)
     world.lossToClient = 0.01;
     world.lossAfterFrames = 5;
     world.Build();
-    auto isn = CreateObject<ConstantRandomVariable>();
-    isn->SetAttribute("Constant", DoubleValue(4294900000.0));
+    auto variation = Create<ColoTcpVariation>();
+    variation->isn->SetAttribute("Constant", DoubleValue(4294900000.0));
     for (auto guest : {world.a, world.b})
     {
-        guest->GetObject<ColoTcpSocketFactory>()->SetIsnStream(isn);
+        guest->GetObject<ColoTcpSocketFactory>()->SetVariation(variation);
     }
     auto factory = CreateObject<ColoTcpSocketFactory>();
-    factory->SetIsnStream(isn);
+    factory->SetVariation(variation);
     world.client->AggregateObject(factory);
     peer.toSend = TRANSFER_BYTES;
     peer.toReceive = TRANSFER_BYTES;
