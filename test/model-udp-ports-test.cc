@@ -179,3 +179,46 @@ BOOST_AUTO_TEST_CASE(an_address_may_be_given)
     pair.Run();
     BOOST_TEST((pair.received == std::vector<std::vector<uint32_t>>{{11}}));
 }
+
+BOOST_DATA_TEST_CASE(wrong_checksums_are_dropped, data::make({false, true}), useIpv6)
+{
+    for (bool isWrong : {false, true})
+    {
+        GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // until Config::Reset()
+        Pair pair(useIpv6);
+        pair.Hook(pair.ports->Bind(pair.Local(53)));
+        using Receive = NetDevice::ReceiveCallback;
+        auto device = pair.node->GetDevice(0);
+        device->SetReceiveCallback(
+            Receive([&](auto, Ptr<const Packet> packet, auto protocol, const Address& from) {
+                std::vector<uint8_t> bytes(packet->GetSize());
+                packet->CopyData(bytes.data(), bytes.size());
+                bytes.back() ^= isWrong && bytes.size() > 100;
+                Ptr<Packet> changed = Create<Packet>(bytes.data(), bytes.size());
+                const auto take = [&](auto layer) {
+                    layer->Receive(device,
+                                   changed,
+                                   protocol,
+                                   from,
+                                   device->GetAddress(),
+                                   NetDevice::PACKET_HOST);
+                };
+                if (protocol == ArpL3Protocol::PROT_NUMBER)
+                {
+                    take(pair.node->GetObject<ArpL3Protocol>());
+                }
+                else if (protocol == Ipv4L3Protocol::PROT_NUMBER)
+                {
+                    take(pair.node->GetObject<Ipv4L3Protocol>());
+                }
+                else
+                {
+                    take(pair.node->GetObject<Ipv6L3Protocol>());
+                }
+                return true;
+            }));
+        pair.Send(100, pair.Remote(53));
+        pair.Run();
+        BOOST_TEST(pair.received.at(0).size() == (isWrong ? 0U : 1U));
+    }
+}
