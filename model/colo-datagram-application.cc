@@ -3,6 +3,8 @@
  */
 #include "colo-datagram-application.h"
 
+#include "colo-udp-ports.h"
+
 #include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/inet-socket-address.h"
@@ -12,7 +14,6 @@
 #include "ns3/log.h"
 #include "ns3/node.h"
 #include "ns3/packet.h"
-#include "ns3/udp-socket-factory.h"
 #include "ns3/uinteger.h"
 
 #include <algorithm>
@@ -184,7 +185,7 @@ ColoDatagramApplication::PrepareClone(Ptr<ColoGuestApplication> twin)
         const auto next = std::next(i);
         if (original->m_ports.count(i->first) == 0)
         {
-            i->second.socket->Close();
+            ColoUdpPorts::Of(GetNode())->Close(i->second.socket);
             m_ports.erase(i);
         }
         i = next;
@@ -231,7 +232,7 @@ ColoDatagramApplication::StopApplication()
     NS_LOG_FUNCTION(this);
     for (const auto& [number, port] : m_ports)
     {
-        port.socket->Close();
+        ColoUdpPorts::Of(GetNode())->Close(port.socket);
     }
     m_ports.clear();
 }
@@ -314,7 +315,7 @@ ColoDatagramApplication::Close(uint16_t port)
     const auto found = m_ports.find(port);
     if (found != m_ports.end() && --found->second.users == 0)
     {
-        found->second.socket->Close();
+        ColoUdpPorts::Of(GetNode())->Close(found->second.socket);
         m_ports.erase(found);
     }
 }
@@ -389,8 +390,8 @@ ColoDatagramApplication::Plays(const ColoConversation& conversation) const
 bool
 ColoDatagramApplication::Bind(uint16_t port, Ptr<Socket>& socket)
 {
-    socket = Socket::CreateSocket(GetNode(), UdpSocketFactory::GetTypeId());
-    if (socket->Bind(GetLocal(port)) != 0)
+    socket = ColoUdpPorts::Of(GetNode())->Bind(GetLocal(port));
+    if (!socket)
     {
         NS_LOG_WARN("UDP port " << port << " of node " << GetNode()->GetId() << " is taken");
         return false;

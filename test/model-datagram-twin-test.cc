@@ -145,7 +145,8 @@ BOOST_DATA_TEST_CASE(a_clone_goes_on_anywhere,
         {
             BOOST_TEST(world.Difference() == "");
             world.CheckFinished();
-            BOOST_TEST(world.sentByA.size() > (checkpointMs < 400 ? 30U : 0U));
+            BOOST_TEST(
+                (checkpointMs == 400 || world.sentByA.size() > 30U)); // by then all may be over
             BOOST_TEST(world.asksB->GetRequestsCompleted() == 80U);
         }
     }
