@@ -9,12 +9,38 @@
 #include "ns3/node.h"
 #include "ns3/packet.h"
 
+#include <algorithm>
+
 namespace ns3
 {
 
 NS_LOG_COMPONENT_DEFINE("ColoBridge");
 
 NS_OBJECT_ENSURE_REGISTERED(ColoBridge);
+
+namespace
+{
+
+/** What comes in from a port reaches the host's own stack through the bridge only. */
+bool
+NoOwnStack(Ptr<NetDevice>, Ptr<const Packet>, uint16_t, const Address&)
+{
+    return true;
+}
+
+/** A device that was a port hears nothing until another bridge takes it. */
+bool
+Ignore(Ptr<NetDevice>,
+       Ptr<const Packet>,
+       uint16_t,
+       const Address&,
+       const Address&,
+       NetDevice::PacketType)
+{
+    return true;
+}
+
+} // namespace
 
 TypeId
 ColoBridge::GetTypeId()
@@ -37,8 +63,8 @@ ColoBridge::DoInitialize()
 void
 ColoBridge::DoDispose()
 {
-    m_hook = Hook();
-    m_egressHooks.clear();
+    m_ports.clear();
+    m_order.clear();
     BridgeNetDevice::DoDispose();
 }
 
@@ -48,20 +74,48 @@ ColoBridge::AddHookedPort(Ptr<NetDevice> port)
     AddBridgePort(port);
     GetNode()->UnregisterProtocolHandler(
         MakeCallback(&ColoBridge::ReceiveFromDevice, static_cast<BridgeNetDevice*>(this)));
-    GetNode()->RegisterProtocolHandler(MakeCallback(&ColoBridge::Prerouting, this), 0, port, true);
+    port->SetPromiscReceiveCallback(MakeCallback(&ColoBridge::Prerouting, this));
+    port->SetReceiveCallback(MakeCallback(&NoOwnStack));
     m_hookedPorts++;
+    const uint32_t index = port->GetIfIndex();
+    m_ports.resize(std::max<std::size_t>(m_ports.size(), index + 1));
+    m_ports[index].device = port;
+    m_order.push_back(index);
 }
 
 void
-ColoBridge::SetHook(Hook hook)
+ColoBridge::RemoveHookedPort(Ptr<NetDevice> port)
 {
-    m_hook = hook;
+    GetPort(port) = Port();
+    m_order.erase(std::find(m_order.begin(), m_order.end(), port->GetIfIndex()));
+    port->SetPromiscReceiveCallback(MakeCallback(&Ignore));
+}
+
+ColoBridge::Port*
+ColoBridge::FindPort(Ptr<const NetDevice> device)
+{
+    const uint32_t index = device->GetIfIndex();
+    return index < m_ports.size() && m_ports[index].device == device ? &m_ports[index] : nullptr;
+}
+
+ColoBridge::Port&
+ColoBridge::GetPort(Ptr<const NetDevice> device)
+{
+    Port* port = FindPort(device);
+    NS_ABORT_MSG_UNLESS(port, "ColoBridge: the device is no port of this bridge");
+    return *port;
+}
+
+void
+ColoBridge::SetIngressHook(Ptr<NetDevice> port, Hook hook)
+{
+    GetPort(port).ingress = hook;
 }
 
 void
 ColoBridge::SetEgressHook(Ptr<NetDevice> port, Hook hook)
 {
-    m_egressHooks[port] = hook;
+    GetPort(port).egress = hook;
 }
 
 // The base class keeps these two to itself, but DeliverUp() needs them.
@@ -80,7 +134,7 @@ ColoBridge::SetPromiscReceiveCallback(NetDevice::PromiscReceiveCallback callback
     BridgeNetDevice::SetPromiscReceiveCallback(callback);
 }
 
-void
+bool
 ColoBridge::Prerouting(Ptr<NetDevice> port,
                        Ptr<const Packet> packet,
                        uint16_t protocol,
@@ -88,10 +142,12 @@ ColoBridge::Prerouting(Ptr<NetDevice> port,
                        const Address& destination,
                        PacketType /* type */)
 {
-    if (m_hook.IsNull() || m_hook(port, packet, protocol, source, destination))
+    const Hook& hook = GetPort(port).ingress;
+    if (hook.IsNull() || hook(port, packet, protocol, source, destination))
     {
         Inject(port, packet, protocol, source, destination);
     }
+    return true;
 }
 
 void
@@ -147,19 +203,34 @@ ColoBridge::Forward(Ptr<NetDevice> incoming,
 {
     const Mac48Address address = Mac48Address::ConvertFrom(destination);
     const Ptr<NetDevice> known = address.IsGroup() ? nullptr : GetLearnedState(address);
-    for (uint32_t i = 0; i < GetNBridgePorts(); ++i)
+    // What was learned may be a port that has been taken away since.
+    if (Port* port = known ? FindPort(known) : nullptr)
     {
-        Ptr<NetDevice> port = GetBridgePort(i);
-        if (port == incoming || (known && port != known))
+        if (known != incoming)
         {
-            continue;
+            Postrouting(*port, packet, protocol, source, destination);
         }
-        auto hook = m_egressHooks.find(port);
-        if (hook == m_egressHooks.end() || hook->second.IsNull() ||
-            hook->second(port, packet, protocol, source, destination))
+        return;
+    }
+    for (uint32_t index : m_order)
+    {
+        if (m_ports[index].device != incoming)
         {
-            SendOutOf(port, packet, protocol, source, destination);
+            Postrouting(m_ports[index], packet, protocol, source, destination);
         }
+    }
+}
+
+void
+ColoBridge::Postrouting(Port& port,
+                        Ptr<const Packet> packet,
+                        uint16_t protocol,
+                        const Address& source,
+                        const Address& destination)
+{
+    if (port.egress.IsNull() || port.egress(port.device, packet, protocol, source, destination))
+    {
+        SendOutOf(port.device, packet, protocol, source, destination);
     }
 }
 

@@ -7,7 +7,7 @@
 #include "ns3/bridge-net-device.h"
 #include "ns3/callback.h"
 
-#include <map>
+#include <vector>
 
 namespace ns3
 {
@@ -22,6 +22,9 @@ namespace ns3
  *
  * It learns and forwards like BridgeNetDevice, but does not send a frame back out of the port
  * that it came from (802.1D), and frames of the host's own stack pass the egress hooks as well.
+ *
+ * The way of a frame to a known destination does not get longer with the number of ports: they
+ * give their frames to the bridge and not to their node, which would ask every port's handler.
  */
 class ColoBridge : public BridgeNetDevice
 {
@@ -46,9 +49,16 @@ class ColoBridge : public BridgeNetDevice
     void AddHookedPort(Ptr<NetDevice> port);
 
     /**
-     * \param hook sees what comes in from any port; null for none
+     * Take a port away with its hooks, as when a tap moves to another bridge of the host.
+     * \param port the port
      */
-    void SetHook(Hook hook);
+    void RemoveHookedPort(Ptr<NetDevice> port);
+
+    /**
+     * \param port the port
+     * \param hook sees what comes in from it; null for none
+     */
+    void SetIngressHook(Ptr<NetDevice> port, Hook hook);
 
     /**
      * \param port the port
@@ -98,13 +108,27 @@ class ColoBridge : public BridgeNetDevice
     void DoDispose() override;
 
   private:
-    /** Handler of the ports' frames. */
-    void Prerouting(Ptr<NetDevice> port,
+    /** A port, and what looks at its frames. */
+    struct Port
+    {
+        Ptr<NetDevice> device; //!< null if the node's device of that index is no port
+        Hook ingress;
+        Hook egress;
+    };
+
+    /** Receives the ports' frames; always true. */
+    bool Prerouting(Ptr<NetDevice> port,
                     Ptr<const Packet> packet,
                     uint16_t protocol,
                     const Address& source,
                     const Address& destination,
                     PacketType type);
+
+    /** \return the port, null if it is none of this bridge. */
+    Port* FindPort(Ptr<const NetDevice> device);
+
+    /** \return the port; aborts if it is none of this bridge. */
+    Port& GetPort(Ptr<const NetDevice> device);
 
     /**
      * Give a frame to the host's own stack.
@@ -132,9 +156,16 @@ class ColoBridge : public BridgeNetDevice
                  const Address& source,
                  const Address& destination);
 
-    Hook m_hook;                                        //!< for all ports, or null
-    std::map<Ptr<NetDevice>, Hook> m_egressHooks;       //!< by port
-    uint32_t m_hookedPorts{0};                          //!< ports added by AddHookedPort()
+    /** Let a frame out of a port, if its hook does. */
+    void Postrouting(Port& port,
+                     Ptr<const Packet> packet,
+                     uint16_t protocol,
+                     const Address& source,
+                     const Address& destination);
+
+    std::vector<Port> m_ports;                          //!< by the device's index in its node
+    std::vector<uint32_t> m_order;                      //!< indices of ports, in order of adding
+    uint32_t m_hookedPorts{0};                          //!< times AddHookedPort() was called
     NetDevice::ReceiveCallback m_receive;               //!< to the host's stack
     NetDevice::PromiscReceiveCallback m_promiscReceive; //!< to the host's listeners
 };

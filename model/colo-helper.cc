@@ -6,9 +6,13 @@
 #include "colo-divergence.h"
 
 #include "ns3/boolean.h"
+#include "ns3/icmpv6-l4-protocol.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
+#include "ns3/ipv6-l3-protocol.h"
 #include "ns3/node-container.h"
+#include "ns3/simulator.h"
+#include "ns3/uinteger.h"
 
 namespace ns3
 {
@@ -20,6 +24,36 @@ namespace
 constexpr uint16_t SEC_DEV_MTU = 1500 + COLO_SHIM_LEN;
 
 } // namespace
+
+void
+ColoStationAddress::Install(Ptr<NetDevice> device) const
+{
+    Ptr<Node> node = device->GetNode();
+    InternetStackHelper stack;
+    stack.SetIpv4StackInstall(ipv4.has_value());
+    stack.SetIpv6StackInstall(ipv6.has_value());
+    stack.Install(node);
+    if (ipv4)
+    {
+        Ptr<Ipv4> stack4 = node->GetObject<Ipv4>();
+        const uint32_t interface = stack4->AddInterface(device);
+        stack4->AddAddress(interface, *ipv4);
+        stack4->SetUp(interface);
+    }
+    if (ipv6)
+    {
+        node->GetObject<Icmpv6L4Protocol>()->SetAttribute("DAD", BooleanValue(false));
+        Ptr<Ipv6L3Protocol> stack6 = node->GetObject<Ipv6L3Protocol>();
+        const uint32_t interface = stack6->AddInterface(device);
+        stack6->AddAddress(interface, *ipv6);
+        // Only a router solicits none, and whether it is one the stack asks in its first event.
+        stack6->SetForwarding(interface, true);
+        stack6->SetUp(interface);
+        Simulator::ScheduleWithContext(node->GetId(), Time(), [stack6, interface] {
+            stack6->SetForwarding(interface, false);
+        });
+    }
+}
 
 int64_t
 ColoPair::AssignStreams(int64_t stream) const
@@ -78,8 +112,14 @@ ColoHelper::SetGuestAttribute(const std::string& name, const AttributeValue& val
 void
 ColoHelper::SetSecDev(DataRate rate, Time delay)
 {
-    m_secDevRate = rate;
-    m_secDevDelay = delay;
+    m_secDev.rate = rate;
+    m_secDev.delay = delay;
+}
+
+void
+ColoHelper::SetSecDev(const ColoLinkOptions& options)
+{
+    m_secDev = options;
 }
 
 void
@@ -91,8 +131,20 @@ ColoHelper::SetCheckpointLinkAttribute(const std::string& name, const AttributeV
 void
 ColoHelper::SetCheckpointLink(DataRate rate, Time delay)
 {
-    m_eth2Rate = rate;
-    m_eth2Delay = delay;
+    m_eth2.rate = rate;
+    m_eth2.delay = delay;
+}
+
+void
+ColoHelper::SetCheckpointLink(const ColoLinkOptions& options)
+{
+    m_eth2 = options;
+}
+
+void
+ColoHelper::SetNodeIndex(uint16_t index)
+{
+    m_nodeIndex = index;
 }
 
 void
@@ -102,27 +154,18 @@ ColoHelper::SetTapDelay(Time delay)
 }
 
 ColoGuestPlace
-ColoHelper::MakeGuest(Ptr<Node> host,
+ColoHelper::MakeGuest(const ColoHost& host,
                       bool isPrimary,
                       const Mac48Address& mac,
-                      const Ipv4InterfaceAddress& address) const
+                      const ColoStationAddress& address) const
 {
     ColoGuestPlace place;
     place.node = CreateObject<Node>();
-    InternetStackHelper stack;
-    stack.SetIpv6StackInstall(false);
-    stack.Install(place.node);
-
     // A link of memory: no rate, so no queue in which a frame could escape a checkpoint.
-    place.tap = ColoLinkDevice::Connect(host, place.node, DataRate(0), m_tapDelay);
+    place.tap = ColoLinkDevice::Connect(host.GetNode(), place.node, DataRate(0), m_tapDelay);
     place.tap.second->SetAddress(mac);
-    Ptr<Ipv4> ipv4 = place.node->GetObject<Ipv4>();
-    const uint32_t interface = ipv4->AddInterface(place.tap.second);
-    ipv4->AddAddress(interface, address);
-    ipv4->SetUp(interface);
-
-    place.bridge = CreateObject<ColoBridge>();
-    host->AddDevice(place.bridge);
+    address.Install(place.tap.second);
+    place.bridge = host.GetGuestBridge();
     place.bridge->AddHookedPort(place.tap.first);
 
     place.guest = m_guest.Create<ColoGuest>();
@@ -132,43 +175,54 @@ ColoHelper::MakeGuest(Ptr<Node> host,
     return place;
 }
 
-ColoPair
-ColoHelper::InstallUnprotected(Ptr<Node> primaryHost,
-                               Ptr<NetDevice> uplink,
-                               const Ipv4InterfaceAddress& address) const
+ColoHosts
+ColoHelper::MakeHosts(Ptr<Node> primaryHost,
+                      Ptr<NetDevice> primaryUplink,
+                      Ptr<Node> secondaryHost,
+                      Ptr<NetDevice> secondaryUplink) const
 {
-    ColoPair pair;
-    pair.primary = MakeGuest(primaryHost, true, Mac48Address::Allocate(), address);
-    pair.primary.bridge->AddHookedPort(uplink);
-    return pair;
+    ColoHosts hosts;
+    hosts.primary = CreateObject<ColoHost>();
+    hosts.primary->Install(primaryHost, true, primaryUplink);
+    if (!secondaryHost)
+    {
+        return hosts;
+    }
+    hosts.secondary = CreateObject<ColoHost>();
+    hosts.secondary->Install(secondaryHost, false, secondaryUplink);
+    hosts.secDev = ColoLinkDevice::Connect(primaryHost, secondaryHost, m_secDev);
+    hosts.secDev.first->SetMtu(SEC_DEV_MTU);
+    hosts.secDev.second->SetMtu(SEC_DEV_MTU);
+    hosts.primary->SetSecDev(hosts.secDev.first);
+    hosts.secondary->SetSecDev(hosts.secDev.second);
+    hosts.checkpointLink = m_checkpointLink.Create<ColoCheckpointLink>();
+    hosts.checkpointLink->Install(ColoLinkDevice::Connect(primaryHost, secondaryHost, m_eth2));
+    return hosts;
 }
 
 ColoPair
-ColoHelper::Install(Ptr<Node> primaryHost,
-                    Ptr<NetDevice> uplink,
-                    Ptr<Node> secondaryHost,
-                    const Ipv4InterfaceAddress& address) const
+ColoHelper::Install(const ColoHosts& hosts, const ColoStationAddress& address)
 {
-    ColoPair pair = InstallUnprotected(primaryHost, uplink, address);
-    const Mac48Address mac = Mac48Address::ConvertFrom(pair.primary.tap.second->GetAddress());
-    pair.secondary = MakeGuest(secondaryHost, false, mac, address);
+    ColoPair pair;
+    pair.hosts = hosts;
+    const Mac48Address mac = Mac48Address::Allocate();
+    pair.primary = MakeGuest(*hosts.primary, true, mac, address);
+    if (!hosts.secondary)
+    {
+        return pair;
+    }
+    pair.secondary = MakeGuest(*hosts.secondary, false, mac, address);
+    pair.secDev = hosts.secDev;
+    pair.checkpointLink = hosts.checkpointLink;
 
-    pair.secDev = ColoLinkDevice::Connect(primaryHost, secondaryHost, m_secDevRate, m_secDevDelay);
-    pair.secDev.first->SetMtu(SEC_DEV_MTU);
-    pair.secDev.second->SetMtu(SEC_DEV_MTU);
-
+    const UintegerValue index(m_nodeIndex++);
+    m_primaryProxy.Set("NodeIndex", index);
+    m_secondaryProxy.Set("NodeIndex", index);
     pair.primaryProxy = m_primaryProxy.Create<ColoPrimaryProxy>();
-    pair.primaryProxy->Install(pair.primary.bridge, pair.primary.tap.first, pair.secDev.first);
-    primaryHost->AggregateObject(pair.primaryProxy);
+    pair.primaryProxy->Install(hosts.primary, pair.primary.tap.first);
     pair.secondaryProxy = m_secondaryProxy.Create<ColoSecondaryProxy>();
-    pair.secondaryProxy->Install(pair.secondary.bridge,
-                                 pair.secondary.tap.first,
-                                 pair.secDev.second);
-    secondaryHost->AggregateObject(pair.secondaryProxy);
+    pair.secondaryProxy->Install(hosts.secondary, pair.secondary.tap.first);
 
-    pair.checkpointLink = m_checkpointLink.Create<ColoCheckpointLink>();
-    pair.checkpointLink->Install(
-        ColoLinkDevice::Connect(primaryHost, secondaryHost, m_eth2Rate, m_eth2Delay));
     pair.checkpointer = m_checkpointer.Create<ColoCheckpointer>();
     pair.checkpointer->Install(pair.primaryProxy,
                                pair.secondaryProxy,
@@ -177,6 +231,23 @@ ColoHelper::Install(Ptr<Node> primaryHost,
                                m_tapDelay,
                                pair.checkpointLink);
     return pair;
+}
+
+ColoPair
+ColoHelper::Install(Ptr<Node> primaryHost,
+                    Ptr<NetDevice> uplink,
+                    Ptr<Node> secondaryHost,
+                    const Ipv4InterfaceAddress& address)
+{
+    return Install(MakeHosts(primaryHost, uplink, secondaryHost, nullptr), {address, {}});
+}
+
+ColoPair
+ColoHelper::InstallUnprotected(Ptr<Node> primaryHost,
+                               Ptr<NetDevice> uplink,
+                               const Ipv4InterfaceAddress& address)
+{
+    return Install(MakeHosts(primaryHost, uplink, nullptr, nullptr), {address, {}});
 }
 
 } // namespace ns3

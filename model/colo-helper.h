@@ -6,11 +6,13 @@
 
 #include "colo-checkpoint-link.h"
 #include "colo-checkpointer.h"
+#include "colo-host.h"
 #include "colo-link-device.h"
 
 #include "ns3/attribute.h"
 #include "ns3/data-rate.h"
 #include "ns3/ipv4-interface-address.h"
+#include "ns3/ipv6-interface-address.h"
 #include "ns3/mac48-address.h"
 #include "ns3/nstime.h"
 #include "ns3/object-factory.h"
@@ -20,6 +22,30 @@
 
 namespace ns3
 {
+
+/** \ingroup colo What a station is known as, in one IP version or both. */
+struct ColoStationAddress
+{
+    std::optional<Ipv4InterfaceAddress> ipv4;
+    std::optional<Ipv6InterfaceAddress> ipv6; //!< besides the link-local one
+
+    /**
+     * Give a node without an internet stack one, with this address on a device. IPv6 addresses are
+     * static and there is no router: the stack neither looks for duplicates nor for routers, as
+     * both are noise at random times that no exchange depends on.
+     * \param device of the node.
+     */
+    void Install(Ptr<NetDevice> device) const;
+};
+
+/** \ingroup colo Two hosts, joined, and what the pairs on them share. */
+struct ColoHosts
+{
+    Ptr<ColoHost> primary;
+    Ptr<ColoHost> secondary;     //!< null for one host that protects nothing
+    ColoLinkDevice::Ends secDev; //!< the primary host's end, the secondary host's end
+    Ptr<ColoCheckpointLink> checkpointLink;
+};
 
 /** \ingroup colo One guest and its link to its host. */
 struct ColoGuestPlace
@@ -35,6 +61,7 @@ struct ColoPair
 {
     ColoGuestPlace primary;
     ColoGuestPlace secondary;
+    ColoHosts hosts;             //!< shared with the other pairs on them
     ColoLinkDevice::Ends secDev; //!< the primary host's end, the secondary host's end
     Ptr<ColoCheckpointLink> checkpointLink;
     Ptr<ColoPrimaryProxy> primaryProxy;
@@ -57,6 +84,12 @@ struct ColoPair
  *     ColoHelper colo;
  *     colo.SetPrimaryProxyAttribute("CompareTimeout", TimeValue(Seconds(1)));
  *     ColoPair pair = colo.Install(primaryHost, eth0, secondaryHost, Ipv4InterfaceAddress(...));
+ *
+ * or, for several pairs on the same hosts and links,
+ *
+ *     ColoHosts hosts = colo.MakeHosts(primaryHost, eth0, secondaryHost, secondaryEth0);
+ *     ColoPair first = colo.Install(hosts, {Ipv4InterfaceAddress(...), {}});
+ *     ColoPair second = colo.Install(hosts, {Ipv4InterfaceAddress(...), {}});
  *
  * ColoPause::Enable() must have been called before the first node was made.
  */
@@ -90,6 +123,8 @@ class ColoHelper
      * \param delay of the forwarding link, one way.
      */
     void SetSecDev(DataRate rate, Time delay);
+    /** \param options of the forwarding link. */
+    void SetSecDev(const ColoLinkOptions& options);
     /**
      * \param name an attribute of ColoCheckpointLink.
      * \param value its value.
@@ -100,8 +135,33 @@ class ColoHelper
      * \param delay of the checkpoint link, one way.
      */
     void SetCheckpointLink(DataRate rate, Time delay);
+    /** \param options of the checkpoint link. */
+    void SetCheckpointLink(const ColoLinkOptions& options);
+    /** \param index of the next pair; each further one has the next higher, from 0. */
+    void SetNodeIndex(uint16_t index);
     /** \param delay of the guests' taps, one way. */
     void SetTapDelay(Time delay);
+
+    /**
+     * Make hosts out of two nodes, and join them.
+     * \param primaryHost gets br0, with the uplink.
+     * \param primaryUplink its way to the clients.
+     * \param secondaryHost gets br0, with the uplink, and br1; null for a host alone.
+     * \param secondaryUplink its way to the clients after a failover; null for none.
+     * \return the hosts.
+     */
+    ColoHosts MakeHosts(Ptr<Node> primaryHost,
+                        Ptr<NetDevice> primaryUplink,
+                        Ptr<Node> secondaryHost,
+                        Ptr<NetDevice> secondaryUplink) const;
+
+    /**
+     * Make a guest on each host, and protect the pair if there are two.
+     * \param hosts of MakeHosts().
+     * \param address of both guests.
+     * \return the pair.
+     */
+    ColoPair Install(const ColoHosts& hosts, const ColoStationAddress& address);
 
     /**
      * Make a guest on each of two hosts and protect the pair.
@@ -114,7 +174,7 @@ class ColoHelper
     ColoPair Install(Ptr<Node> primaryHost,
                      Ptr<NetDevice> uplink,
                      Ptr<Node> secondaryHost,
-                     const Ipv4InterfaceAddress& address) const;
+                     const Ipv4InterfaceAddress& address);
 
     /**
      * Make the primary guest alone, with nothing in its frames' way.
@@ -125,23 +185,22 @@ class ColoHelper
      */
     ColoPair InstallUnprotected(Ptr<Node> primaryHost,
                                 Ptr<NetDevice> uplink,
-                                const Ipv4InterfaceAddress& address) const;
+                                const Ipv4InterfaceAddress& address);
 
   private:
-    ColoGuestPlace MakeGuest(Ptr<Node> host,
+    ColoGuestPlace MakeGuest(const ColoHost& host,
                              bool isPrimary,
                              const Mac48Address& mac,
-                             const Ipv4InterfaceAddress& address) const;
+                             const ColoStationAddress& address) const;
 
     ObjectFactory m_primaryProxy;
     ObjectFactory m_secondaryProxy;
     ObjectFactory m_checkpointer;
     ObjectFactory m_checkpointLink;
     ObjectFactory m_guest;
-    DataRate m_secDevRate{"10Gbps"};
-    Time m_secDevDelay{MicroSeconds(20)};
-    DataRate m_eth2Rate{"10Gbps"};
-    Time m_eth2Delay{MicroSeconds(50)};
+    ColoLinkOptions m_secDev{DataRate("10Gbps"), MicroSeconds(20)};
+    ColoLinkOptions m_eth2{DataRate("10Gbps"), MicroSeconds(50)};
+    uint16_t m_nodeIndex{0}; //!< of the next pair
     Time m_tapDelay{MicroSeconds(5)};
 };
 

@@ -5,8 +5,8 @@
 
 #include "ns3/abort.h"
 #include "ns3/boolean.h"
+#include "ns3/double.h"
 #include "ns3/ethernet-header.h"
-#include "ns3/simple-channel.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
 #include "ns3/trace-helper.h"
@@ -34,12 +34,25 @@ ColoLinkDevice::GetTypeId()
 ColoLinkDevice::Ends
 ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, DataRate rate, Time delay)
 {
-    auto channel = CreateObject<SimpleChannel>();
-    channel->SetAttribute("Delay", TimeValue(delay));
+    ColoLinkOptions options;
+    options.rate = rate;
+    options.delay = delay;
+    return Connect(a, b, options);
+}
+
+ColoLinkDevice::Ends
+ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, const ColoLinkOptions& options)
+{
+    auto channel = CreateObject<ColoLinkChannel>();
+    channel->SetAttribute("Delay", TimeValue(options.delay));
+    channel->SetAttribute("Loss", DoubleValue(options.loss));
+    channel->SetAttribute("Duplicate", DoubleValue(options.duplicate));
+    channel->SetAttribute("Reorder", DoubleValue(options.reorder));
+    channel->SetAttribute("ReorderDelay", TimeValue(options.reorderDelay));
     auto end = [&](Ptr<Node> node) {
         auto device = CreateObject<ColoLinkDevice>();
         device->SetAttribute("PointToPointMode", BooleanValue(false));
-        device->SetAttribute("DataRate", DataRateValue(rate));
+        device->SetAttribute("DataRate", DataRateValue(options.rate));
         device->SetAddress(Mac48Address::Allocate());
         device->SetMtu(1500);
         NS_ABORT_MSG_UNLESS(device->GetQueue(), "SimpleNetDevice: TxQueue is no queue");
@@ -49,6 +62,12 @@ ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, DataRate rate, Time delay)
     };
     Ptr<ColoLinkDevice> first = end(a);
     return {first, end(b)};
+}
+
+Ptr<ColoLinkChannel>
+ColoLinkDevice::GetCable(const Ends& ends)
+{
+    return DynamicCast<ColoLinkChannel>(ends.first->GetChannel());
 }
 
 Ptr<PcapFileWrapper>
@@ -61,9 +80,8 @@ ColoLinkDevice::EnablePcap(const Ends& ends, const std::string& file)
     {
         device->TraceConnectWithoutContext(
             "Sniffer",
-            Callback<void, Ptr<const Packet>>([pcap](Ptr<const Packet> frame) {
-                pcap->Write(Simulator::Now(), frame);
-            }));
+            Callback<void, Ptr<const Packet>>(
+                [pcap](Ptr<const Packet> frame) { pcap->Write(Simulator::Now(), frame); }));
     }
     return pcap;
 }

@@ -4,6 +4,8 @@
 #ifndef COLO_LINK_DEVICE_H
 #define COLO_LINK_DEVICE_H
 
+#include "colo-link-channel.h"
+
 #include "ns3/data-rate.h"
 #include "ns3/error-model.h"
 #include "ns3/mac48-address.h"
@@ -20,6 +22,17 @@
 
 namespace ns3
 {
+
+/** \ingroup colo What a link is like, in each direction. */
+struct ColoLinkOptions
+{
+    DataRate rate{0};                     //!< 0 for a link of memory, as a guest's tap is
+    Time delay;                           //!< one way
+    double loss{0};                       //!< probability that a frame is lost
+    double reorder{0};                    //!< probability that a frame comes later
+    double duplicate{0};                  //!< probability that a frame comes twice
+    Time reorderDelay{MicroSeconds(100)}; //!< how much later
+};
 
 /**
  * \ingroup colo
@@ -43,11 +56,24 @@ class ColoLinkDevice : public SimpleNetDevice
      * Join two nodes.
      * \param a gets the first end.
      * \param b gets the second.
+     * \param options the link.
+     * \return the ends, with addresses of their own.
+     */
+    static Ends Connect(Ptr<Node> a, Ptr<Node> b, const ColoLinkOptions& options);
+    /**
+     * Join two nodes by a link that does nothing to frames but delay them.
+     * \param a gets the first end.
+     * \param b gets the second.
      * \param rate of both directions; 0 for a link of memory, as a guest's tap is.
      * \param delay of both directions.
      * \return the ends, with addresses of their own.
      */
     static Ends Connect(Ptr<Node> a, Ptr<Node> b, DataRate rate, Time delay);
+    /**
+     * \param ends a link that was made by Connect().
+     * \return its cable.
+     */
+    static Ptr<ColoLinkChannel> GetCable(const Ends& ends);
 
     /**
      * Write what both ends of a link send into one capture.

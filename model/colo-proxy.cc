@@ -157,7 +157,7 @@ ColoProxy::GetTypeId()
                             MakeTraceSourceAccessor(&ColoProxy::m_verdictTrace),
                             "ns3::ColoProxy::VerdictTracedCallback")
             .AddTraceSource("Stale",
-                            "A frame on sec_dev was dropped: it is of another node or epoch.",
+                            "A frame on sec_dev was dropped: it is of another epoch.",
                             MakeTraceSourceAccessor(&ColoProxy::m_staleTrace),
                             "ns3::Packet::TracedCallback");
     return tid;
@@ -179,17 +179,14 @@ ColoProxy::NotifyConstructionCompleted()
 }
 
 void
-ColoProxy::Install(Ptr<ColoBridge> bridge, Ptr<NetDevice> tap, Ptr<NetDevice> secDev)
+ColoProxy::Install(Ptr<ColoHost> host, Ptr<NetDevice> tap)
 {
-    m_bridge = bridge;
+    m_bridge = host->GetGuestBridge();
     m_tap = tap;
-    m_secDev = secDev;
-    bridge->SetHook(MakeCallback(&ColoProxy::Ingress, this));
-    bridge->SetEgressHook(tap, MakeCallback(&ColoProxy::Egress, this));
-    secDev->GetNode()->RegisterProtocolHandler(MakeCallback(&ColoProxy::ReceiveOnSecDev, this),
-                                               COLO_SHIM_ETHERTYPE,
-                                               secDev,
-                                               true);
+    m_secDev = host->GetSecDev();
+    m_bridge->SetIngressHook(tap, MakeCallback(&ColoProxy::Ingress, this));
+    m_bridge->SetEgressHook(tap, MakeCallback(&ColoProxy::Egress, this));
+    host->AddProxy(this, m_nodeIndex);
     ArmDeadline(); // periodic checkpoints do not wait for a first frame
 }
 
@@ -269,16 +266,12 @@ ColoProxy::DeadlineOver()
 }
 
 bool
-ColoProxy::Ingress(Ptr<NetDevice> port,
+ColoProxy::Ingress(Ptr<NetDevice>,
                    Ptr<const Packet> packet,
                    uint16_t protocol,
                    const Address& source,
                    const Address& destination)
 {
-    if (port != m_tap)
-    {
-        return true;
-    }
     const colo_side side = GetRole() == COLO_ROLE_PRIMARY ? COLO_PRIMARY : COLO_SECONDARY;
     return FromGuest(std::make_unique<Held>(side, packet, protocol, source, destination));
 }
@@ -294,21 +287,16 @@ ColoProxy::Egress(Ptr<NetDevice>,
 }
 
 void
-ColoProxy::ReceiveOnSecDev(Ptr<NetDevice>,
-                           Ptr<const Packet> packet,
-                           uint16_t,
+ColoProxy::ReceiveOnSecDev(const colo_shim& shim,
+                           Ptr<const Packet> outer,
+                           Ptr<const Packet> inner,
                            const Address& source,
-                           const Address& destination,
-                           NetDevice::PacketType)
+                           const Address& destination)
 {
-    Ptr<Packet> inner = packet->Copy();
-    ColoShimHeader header;
-    inner->RemoveHeader(header);
-    const colo_shim& shim = header.GetShim();
-    if (!header.IsValid() || !colo_shim_is_current(&shim, &GetNode()))
+    if (!colo_shim_is_current(&shim, &GetNode()))
     {
-        NS_LOG_LOGIC("stale: " << header);
-        m_staleTrace(packet);
+        NS_LOG_LOGIC("stale: epoch " << shim.epoch);
+        m_staleTrace(outer);
         return;
     }
     FromSecDev(

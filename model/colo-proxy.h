@@ -6,6 +6,7 @@
 
 #include "colo-bridge.h"
 #include "colo-engine.h"
+#include "colo-host.h"
 #include "colo-shim-header.h"
 
 #include "ns3/address.h"
@@ -80,11 +81,24 @@ class ColoProxy : public Object, protected ColoEngineRoom
 
     /**
      * Begin to work on a host.
-     * \param bridge the guest's bridge.
-     * \param tap the bridge's port to the guest.
-     * \param secDev the link to the other host's proxy, no port of a bridge.
+     * \param host has its end of the forwarding link already.
+     * \param tap the port of its guests' bridge to the guest.
      */
-    void Install(Ptr<ColoBridge> bridge, Ptr<NetDevice> tap, Ptr<NetDevice> secDev);
+    void Install(Ptr<ColoHost> host, Ptr<NetDevice> tap);
+
+    /**
+     * A frame of this node's has come over the forwarding link.
+     * \param shim what it carried.
+     * \param outer the frame's payload with the shim.
+     * \param inner without.
+     * \param source address.
+     * \param destination address.
+     */
+    void ReceiveOnSecDev(const colo_shim& shim,
+                         Ptr<const Packet> outer,
+                         Ptr<const Packet> inner,
+                         const Address& source,
+                         const Address& destination);
 
     /** \param callback drives the checkpoint; see ColoCheckpointer. */
     void SetActionCallback(ActionCallback callback);
@@ -172,12 +186,6 @@ class ColoProxy : public Object, protected ColoEngineRoom
                 uint16_t protocol,
                 const Address& source,
                 const Address& destination);
-    void ReceiveOnSecDev(Ptr<NetDevice> device,
-                         Ptr<const Packet> packet,
-                         uint16_t protocol,
-                         const Address& source,
-                         const Address& destination,
-                         NetDevice::PacketType type);
     void DeadlineOver();
 
     uint16_t m_nodeIndex;

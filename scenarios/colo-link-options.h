@@ -4,24 +4,12 @@
 #ifndef COLO_LINK_OPTIONS_H
 #define COLO_LINK_OPTIONS_H
 
-#include "ns3/data-rate.h"
-#include "ns3/nstime.h"
+#include "ns3/colo-link-device.h"
 
 #include <string>
 
 namespace ns3
 {
-
-/** What a link is like. */
-struct ColoLinkOptions
-{
-    DataRate rate;
-    Time delay;
-    double loss{0};                       //!< probability that a frame is lost
-    double reorder{0};                    //!< probability that a frame comes later
-    double duplicate{0};                  //!< probability that a frame comes twice
-    Time reorderDelay{MicroSeconds(100)}; //!< how much later
-};
 
 /**
  * \param option its name.

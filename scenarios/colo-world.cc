@@ -6,18 +6,15 @@
 #include "colo-workload-options.h"
 
 #include "ns3/boolean.h"
-#include "ns3/bridge-net-device.h"
 #include "ns3/colo-dialogue-client.h"
 #include "ns3/colo-dialogue-server.h"
 #include "ns3/colo-divergence.h"
-#include "ns3/colo-helper.h"
 #include "ns3/colo-pause.h"
+#include "ns3/colo-testbed.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
 #include "ns3/global-value.h"
-#include "ns3/internet-stack-helper.h"
-#include "ns3/ipv4.h"
-#include "ns3/node-container.h"
+#include "ns3/ipv6-address.h"
 #include "ns3/pcap-file-wrapper.h"
 #include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
@@ -33,10 +30,6 @@ namespace ns3
 namespace
 {
 
-const Ipv4InterfaceAddress CLIENT_ADDRESS("10.0.0.1", "255.255.255.0");
-const Ipv4InterfaceAddress GUEST_ADDRESS("10.0.0.100", "255.255.255.0");
-const DataRate LAN_RATE("1Gbps");
-const Time LAN_DELAY = MicroSeconds(50);
 const Time CLIENT_START = MilliSeconds(1);
 /** For the last segments of a connection, once the client has said and heard everything. */
 const Time GRACE = MilliSeconds(100);
@@ -60,6 +53,7 @@ SetDefaults(const ColoScenarioOptions& options)
     Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
     // A port is free again after a second (tcp_tw_reuse), not four minutes.
     Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
+    Config::SetDefault("ns3::NdiscCache::UnresolvedQueueSize", UintegerValue(101));
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
@@ -75,7 +69,22 @@ SetDefaults(const ColoScenarioOptions& options)
     }
 }
 
-/** The network, as in README's drawing. */
+ColoTestbedOptions
+MakeTestbedOptions(const ColoScenarioOptions& options, bool isProtected)
+{
+    ColoTestbedOptions testbed;
+    testbed.clients = options.shape.clients;
+    testbed.pairs = options.pairs;
+    testbed.isIpv6 = options.isIpv6;
+    testbed.isProtected = isProtected;
+    testbed.lan = options.lan;
+    testbed.uplink = options.lan;
+    testbed.secDev = options.secDev;
+    testbed.checkpointLink = options.checkpointLink;
+    return testbed;
+}
+
+/** The network, as in README's drawing, and who speaks in it. */
 class World
 {
   public:
@@ -87,9 +96,8 @@ class World
     ColoRunResult Run();
 
   private:
-    void Wire(bool isProtected);
     void AddServer(const ColoGuestPlace& place);
-    void AddClient();
+    void AddClient(uint32_t client, uint32_t pair);
     void Observe();
     void EnablePcaps();
     void ClosePcaps();
@@ -97,16 +105,16 @@ class World
     void NoteLatency(Time latency);
     void NoteFinished();
     void Collect();
+    void Collect(const colo_node_stats& stats);
 
     const ColoScenarioOptions& m_options;
     std::shared_ptr<const ColoDialogue> m_dialogue;
     const ColoRunNotes& m_notes;
-    Ptr<Node> m_client;
-    ColoLinkDevice::Ends m_clientLink;
-    ColoPair m_pair;
-    Ptr<ColoDialogueClient> m_clientApplication;
+    ColoTestbed m_testbed;
+    std::vector<Ptr<ColoDialogueClient>> m_clients; //!< one for each client and pair
     std::vector<Ptr<ColoDialogueServer>> m_servers;
     std::map<std::string, Ptr<PcapFileWrapper>> m_pcaps; //!< by name of the file
+    std::size_t m_clientsFinished{0};
     Time m_finishedAt;
     int64_t m_stream{0};
     ColoRunResult m_result;
@@ -118,18 +126,24 @@ World::World(const ColoScenarioOptions& options,
              const ColoRunNotes& notes)
     : m_options(options),
       m_dialogue(std::move(dialogue)),
-      m_notes(notes)
+      m_notes(notes),
+      m_testbed(MakeTestbedOptions(options, isProtected))
 {
-    Wire(isProtected);
-    AddServer(m_pair.primary);
-    if (isProtected)
+    m_stream += m_testbed.AssignStreams(m_stream);
+    for (const auto& pair : m_testbed.GetPairs())
     {
-        AddServer(m_pair.secondary);
+        AddServer(pair.primary);
+        if (isProtected)
+        {
+            AddServer(pair.secondary);
+        }
     }
-    AddClient();
-    if (isProtected)
+    for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
     {
-        m_stream += m_pair.checkpointLink->AssignStreams(m_stream);
+        for (uint32_t pair = 0; pair < m_testbed.GetPairs().size(); pair++)
+        {
+            AddClient(client, pair);
+        }
     }
     Observe();
     if (!notes.pcapFolder.empty())
@@ -139,93 +153,78 @@ World::World(const ColoScenarioOptions& options,
 }
 
 void
-World::Wire(bool isProtected)
-{
-    m_client = CreateObject<Node>();
-    auto lan = CreateObject<Node>();
-    auto primaryHost = CreateObject<Node>();
-    auto secondaryHost = CreateObject<Node>();
-
-    m_clientLink = ColoLinkDevice::Connect(m_client, lan, LAN_RATE, LAN_DELAY);
-    auto primaryLink = ColoLinkDevice::Connect(primaryHost, lan, LAN_RATE, LAN_DELAY);
-    auto lanSwitch = CreateObject<BridgeNetDevice>();
-    lan->AddDevice(lanSwitch);
-    lanSwitch->AddBridgePort(m_clientLink.second);
-    lanSwitch->AddBridgePort(primaryLink.second);
-
-    InternetStackHelper stack;
-    stack.SetIpv6StackInstall(false);
-    stack.Install(m_client);
-    m_stream += stack.AssignStreams(NodeContainer(m_client), m_stream);
-    Ptr<Ipv4> ipv4 = m_client->GetObject<Ipv4>();
-    const uint32_t interface = ipv4->AddInterface(m_clientLink.first);
-    ipv4->AddAddress(interface, CLIENT_ADDRESS);
-    ipv4->SetUp(interface);
-
-    ColoHelper helper;
-    m_pair = isProtected
-                 ? helper.Install(primaryHost, primaryLink.first, secondaryHost, GUEST_ADDRESS)
-                 : helper.InstallUnprotected(primaryHost, primaryLink.first, GUEST_ADDRESS);
-    m_stream += m_pair.AssignStreams(m_stream);
-}
-
-void
 World::AddServer(const ColoGuestPlace& place)
 {
     auto server = CreateObject<ColoDialogueServer>();
     server->SetDialogue(m_dialogue);
     server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-    server->SetBackends({CLIENT_ADDRESS.GetLocal()});
+    std::vector<Address> backends;
+    for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
+    {
+        backends.push_back(m_testbed.GetClientAddress(client));
+    }
+    server->SetBackends(backends);
+    if (m_options.isIpv6)
+    {
+        server->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
+    }
     place.node->AddApplication(server);
     server->SetStartTime(CLIENT_START);
     m_servers.push_back(server);
 }
 
 void
-World::AddClient()
+World::AddClient(uint32_t client, uint32_t pair)
 {
-    m_clientApplication = CreateObject<ColoDialogueClient>();
-    m_clientApplication->SetDialogue(m_dialogue);
-    m_clientApplication->SetAttribute("RemoteAddress", AddressValue(GUEST_ADDRESS.GetLocal()));
-    m_clientApplication->SetAttribute(
-        "AcceptsTokens",
-        BooleanValue(m_pair.primary.node->GetObject<ColoDivergence>()->IsAnyTurnMarked()));
-    m_client->AddApplication(m_clientApplication);
-    m_clientApplication->SetStartTime(CLIENT_START);
+    auto application = CreateObject<ColoDialogueClient>();
+    application->SetDialogue(m_dialogue);
+    application->SetAttribute("ClientIndex", UintegerValue(client));
+    application->SetAttribute("RemoteAddress", AddressValue(m_testbed.GetGuestAddress(pair)));
+    const Ptr<Node> guest = m_testbed.GetPairs()[pair].primary.node;
+    application->SetAttribute("AcceptsTokens",
+                              BooleanValue(guest->GetObject<ColoDivergence>()->IsAnyTurnMarked()));
+    m_testbed.GetClients()[client]->AddApplication(application);
+    application->SetStartTime(CLIENT_START);
+    m_clients.push_back(application);
 }
 
 void
 World::Observe()
 {
-    m_clientApplication->TraceConnectWithoutContext("Latency",
-                                                    MakeCallback(&World::NoteLatency, this));
-    m_clientApplication->TraceConnectWithoutContext("Finished",
-                                                    MakeCallback(&World::NoteFinished, this));
-    if (!m_pair.primaryProxy)
+    for (const auto& client : m_clients)
     {
-        return;
+        client->TraceConnectWithoutContext("Latency", MakeCallback(&World::NoteLatency, this));
+        client->TraceConnectWithoutContext("Finished", MakeCallback(&World::NoteFinished, this));
     }
-    m_pair.primaryProxy->TraceConnectWithoutContext("Verdict",
-                                                    MakeCallback(&World::NoteVerdict, this));
-    m_pair.checkpointer->TraceConnectWithoutContext(
-        "Checkpoint",
-        Callback<void, const ColoCheckpoint&>([this](const ColoCheckpoint& checkpoint) {
-            m_result.checkpoints.push_back(checkpoint);
-        }));
+    for (const auto& pair : m_testbed.GetPairs())
+    {
+        if (!pair.primaryProxy)
+        {
+            continue;
+        }
+        pair.primaryProxy->TraceConnectWithoutContext("Verdict",
+                                                      MakeCallback(&World::NoteVerdict, this));
+        pair.checkpointer->TraceConnectWithoutContext(
+            "Checkpoint",
+            Callback<void, const ColoCheckpoint&>([this](const ColoCheckpoint& checkpoint) {
+                m_result.checkpoints.push_back(checkpoint);
+            }));
+    }
 }
 
 void
 World::EnablePcaps()
 {
-    auto enable = [&](const ColoLinkDevice::Ends& link, const std::string& file) {
-        m_pcaps[file] = ColoLinkDevice::EnablePcap(link, m_notes.pcapFolder + "/" + file);
+    auto enable = [&](const std::string& link, const std::string& file) {
+        m_pcaps[file] = ColoLinkDevice::EnablePcap(m_testbed.GetLinks().at(link),
+                                                   m_notes.pcapFolder + "/" + file);
     };
-    enable(m_clientLink, "client.pcap");
-    enable(m_pair.primary.tap, "primary-tap0.pcap");
-    if (m_pair.primaryProxy)
+    enable("client0", "client.pcap");
+    enable("primary-tap0", "primary-tap0.pcap");
+    if (m_testbed.GetHosts().secondary)
     {
-        enable(m_pair.secondary.tap, "secondary-tap0.pcap");
-        enable(m_pair.secDev, "sec_dev.pcap");
+        enable("secondary-tap0", "secondary-tap0.pcap");
+        enable("sec_dev", "sec_dev.pcap");
     }
 }
 
@@ -270,6 +269,10 @@ World::NoteLatency(Time latency)
 void
 World::NoteFinished()
 {
+    if (++m_clientsFinished < m_clients.size())
+    {
+        return;
+    }
     m_finishedAt = Simulator::Now();
     m_result.isFinished = true;
     Simulator::Stop(GRACE);
@@ -280,27 +283,41 @@ World::Collect()
 {
     const Time end = m_result.isFinished ? m_finishedAt : Simulator::Now();
     m_result.durationSeconds = std::max(end - CLIENT_START, Time()).GetSeconds();
-    m_result.requestsCompleted = m_clientApplication->GetRequestsCompleted();
-    m_result.clientBytes = m_clientApplication->GetBytesReceived();
-    m_result.clientResets = m_clientApplication->GetResets();
-    m_result.clientDataErrors = m_clientApplication->GetDataErrors();
-    m_result.divergedResponses = m_servers.back()->GetTurnsDiverged();
-    if (!m_pair.primaryProxy)
+    for (const auto& client : m_clients)
     {
-        return;
+        m_result.requestsCompleted += client->GetRequestsCompleted();
+        m_result.clientBytes += client->GetBytesReceived();
+        m_result.clientResets += client->GetResets();
+        m_result.clientDataErrors += client->GetDataErrors();
     }
-    const colo_node_stats& stats = m_pair.primaryProxy->GetNode().stats;
+    for (const auto& server : m_servers)
+    {
+        m_result.divergedResponses += server->GetTurnsDiverged();
+    }
+    for (const auto& pair : m_testbed.GetPairs())
+    {
+        if (pair.primaryProxy)
+        {
+            Collect(pair.primaryProxy->GetNode().stats);
+        }
+    }
+}
+
+/** The core's counts of a pair. */
+void
+World::Collect(const colo_node_stats& stats)
+{
     for (int reason = 0; reason < COLO_REASON_COUNT; reason++)
     {
         if (stats.mismatches[reason])
         {
-            m_result.mismatches[static_cast<colo_reason>(reason)] = stats.mismatches[reason];
+            m_result.mismatches[static_cast<colo_reason>(reason)] += stats.mismatches[reason];
         }
     }
-    m_result.coalesced = stats.coalesced;
-    m_result.releasedPackets = stats.released_packets;
-    m_result.releasedBytes = stats.released_bytes;
-    m_result.heldPackets = stats.held_packets;
+    m_result.coalesced += stats.coalesced;
+    m_result.releasedPackets += stats.released_packets;
+    m_result.releasedBytes += stats.released_bytes;
+    m_result.heldPackets += stats.held_packets;
 }
 
 ColoRunResult

@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(learns_where_stations_are)
 // The proxy sees what a guest sends before the bridge does, and can take it.
 BOOST_AUTO_TEST_CASE(hook_can_take_what_comes_in)
 {
-    bridge->SetHook(Hook("hook", false));
+    bridge->SetIngressHook(ports[0], Hook("hook", false));
     Send(1, Mac(2), 100);
     BOOST_TEST(log == "hook 100");
     BOOST_TEST(hookPort == ports[0]);
@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(hook_can_take_what_comes_in)
 
 BOOST_AUTO_TEST_CASE(hook_can_let_pass)
 {
-    bridge->SetHook(Hook("hook", true));
+    bridge->SetIngressHook(ports[0], Hook("hook", true));
     Send(1, Mac(2), 100);
     BOOST_TEST(log == "hook 100, station 2 100");
 }
@@ -144,13 +144,13 @@ BOOST_AUTO_TEST_CASE(hook_can_let_pass)
 // What was held goes on later as if it had just come in, and its sender is learned.
 BOOST_AUTO_TEST_CASE(injected_frame_goes_on_past_the_hook)
 {
-    bridge->SetHook(Hook("hook", false));
+    bridge->SetIngressHook(ports[0], Hook("hook", false));
     Send(1, Mac(2), 100);
     bridge->Inject(hookPort, hookPacket, PROTOCOL, hookFrom, hookTo);
     Simulator::Run();
     BOOST_TEST(log == "hook 100, station 2 100");
 
-    bridge->SetHook(ColoBridge::Hook());
+    bridge->SetIngressHook(ports[0], ColoBridge::Hook());
     bridge->SetEgressHook(ports[2], Hook("flooded", true));
     Send(2, Mac(1), 101);
     BOOST_TEST(log == "hook 100, station 2 100, station 1 101");

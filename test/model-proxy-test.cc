@@ -37,10 +37,7 @@ BOOST_DATA_TEST_CASE(frames_of_another_epoch_or_node_are_dropped,
                      bdata::make({true, false}),
                      isFromPrimaryHost)
 {
-    Puppets world([](ColoHelper& helper) {
-        helper.SetPrimaryProxyAttribute("NodeIndex", UintegerValue(259));
-        helper.SetSecondaryProxyAttribute("NodeIndex", UintegerValue(259));
-    });
+    Puppets world([](ColoHelper& helper) { helper.SetNodeIndex(259); });
     const Tap behind = isFromPrimaryHost ? Tap::TO_SECONDARY : Tap::TO_CLIENT;
     int& stale = isFromPrimaryHost ? world.staleAtSecondary : world.staleAtPrimary;
     auto forge = [&](uint8_t version, uint8_t kind, uint16_t node, uint32_t epoch) {
@@ -79,6 +76,10 @@ BOOST_AUTO_TEST_CASE(short_and_forged_shims_do_no_harm)
          std::initializer_list<Ptr<ColoProxy>>{world.pair.primaryProxy, world.pair.secondaryProxy})
     {
         proxy->TraceConnectWithoutContext("Stale", Puppets::Count(stale));
+    }
+    for (const auto& host : {world.pair.hosts.primary, world.pair.hosts.secondary})
+    {
+        host->TraceConnectWithoutContext("Stale", Puppets::Count(stale));
     }
     int sent = 0;
     for (int i = 0; i < 600; i++)
@@ -315,10 +316,7 @@ BOOST_AUTO_TEST_CASE(verdicts_say_what_happened_to_which_packet)
 
 BOOST_AUTO_TEST_CASE(mirrored_frames_carry_node_and_epoch)
 {
-    Puppets world([](ColoHelper& helper) {
-        helper.SetPrimaryProxyAttribute("NodeIndex", UintegerValue(0x1234));
-        helper.SetSecondaryProxyAttribute("NodeIndex", UintegerValue(0x1234));
-    });
+    Puppets world([](ColoHelper& helper) { helper.SetNodeIndex(0x1234); });
     world.RequestCheckpointAt(T);
     world.Client(T * 10, ". 1:1(0) ack 1");
     world.Primary(T * 11, "S. 0:0(0) ack 1");

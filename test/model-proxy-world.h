@@ -72,6 +72,8 @@ struct Puppets : PairWorld
             [this](const ColoCheckpoint& checkpoint) { checkpoints.push_back(checkpoint); });
         pair.primaryProxy->TraceConnectWithoutContext("Stale", Count(staleAtPrimary));
         pair.secondaryProxy->TraceConnectWithoutContext("Stale", Count(staleAtSecondary));
+        pair.hosts.primary->TraceConnectWithoutContext("Stale", Count(staleAtPrimary));
+        pair.hosts.secondary->TraceConnectWithoutContext("Stale", Count(staleAtSecondary));
     }
 
     static PairOptions MakeOptions(const std::function<void(ColoHelper&)>& configure)

@@ -1,0 +1,93 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_HOST_H
+#define COLO_HOST_H
+
+#include "colo-bridge.h"
+#include "colo-link-device.h"
+#include "colo-shim-header.h"
+
+#include "ns3/net-device.h"
+#include "ns3/node.h"
+#include "ns3/object.h"
+#include "ns3/traced-callback.h"
+
+#include <vector>
+
+namespace ns3
+{
+
+class ColoProxy;
+
+/**
+ * \ingroup colo
+ *
+ * What a host has whatever the number of pairs on it: its bridges, its way to the clients, and its
+ * end of the forwarding link, whose frames it gives to the proxy of their node. Aggregated to its
+ * node; Proxies/[i] in configuration paths is the i-th proxy.
+ */
+class ColoHost : public Object
+{
+  public:
+    /**
+     * \brief Get the type ID.
+     * \return the object TypeId
+     */
+    static TypeId GetTypeId();
+
+    /**
+     * Make a node this host, with br0 and perhaps br1.
+     * \param node the node.
+     * \param isPrimary whether guests begin on br0; else on br1, which leads nowhere.
+     * \param uplink the way to the clients, a port of br0; null for none.
+     */
+    void Install(Ptr<Node> node, bool isPrimary, Ptr<NetDevice> uplink);
+
+    /**
+     * \param secDev the host's end of the forwarding link.
+     */
+    void SetSecDev(Ptr<NetDevice> secDev);
+
+    /**
+     * Give a proxy its node's frames of the forwarding link.
+     * \param proxy the proxy.
+     * \param index of its pair, not used before.
+     */
+    void AddProxy(Ptr<ColoProxy> proxy, uint16_t index);
+
+    /** \return the node. */
+    Ptr<Node> GetNode() const;
+    /** \return br0, the way to the clients. */
+    Ptr<ColoBridge> GetBr0() const;
+    /** \return where guests begin: br0 of a primary host, br1 of a secondary one. */
+    Ptr<ColoBridge> GetGuestBridge() const;
+    /** \return the host's end of the forwarding link. */
+    Ptr<NetDevice> GetSecDev() const;
+    /** \return the way to the clients, null for none. */
+    Ptr<NetDevice> GetUplink() const;
+
+  protected:
+    void DoDispose() override;
+
+  private:
+    void ReceiveOnSecDev(Ptr<NetDevice> device,
+                         Ptr<const Packet> packet,
+                         uint16_t protocol,
+                         const Address& source,
+                         const Address& destination,
+                         NetDevice::PacketType type);
+
+    Ptr<Node> m_node;
+    Ptr<NetDevice> m_uplink;
+    Ptr<NetDevice> m_secDev;
+    Ptr<ColoBridge> m_br0;
+    Ptr<ColoBridge> m_br1; //!< of a secondary host
+    std::vector<Ptr<ColoProxy>> m_proxies;
+    std::vector<ColoProxy*> m_byIndex; //!< null where there is no pair
+    TracedCallback<Ptr<const Packet>> m_staleTrace;
+};
+
+} // namespace ns3
+
+#endif /* COLO_HOST_H */

@@ -1,0 +1,191 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-testbed.h"
+
+#include "ns3/abort.h"
+#include "ns3/internet-stack-helper.h"
+#include "ns3/node-container.h"
+
+namespace ns3
+{
+
+namespace
+{
+
+/**
+ * Client i is 10.0.0.1 to .50, then 10.0.1.1 and so on; guest i 10.0.0.100 to .199. In IPv6 the
+ * last two bytes are the same: 2001:db8::1, 2001:db8::64.
+ */
+ColoStationAddress
+MakeAddress(uint32_t subnet, uint32_t station, bool isIpv6)
+{
+    const uint32_t low = subnet << 8 | station;
+    ColoStationAddress address;
+    address.ipv4 = Ipv4InterfaceAddress(Ipv4Address(0x0a000000 | low), Ipv4Mask("255.255.0.0"));
+    if (isIpv6)
+    {
+        uint8_t bytes[16] = {0x20, 0x01, 0x0d, 0xb8};
+        bytes[14] = static_cast<uint8_t>(subnet);
+        bytes[15] = static_cast<uint8_t>(station);
+        address.ipv6 = Ipv6InterfaceAddress(Ipv6Address(bytes), Ipv6Prefix(64));
+    }
+    return address;
+}
+
+ColoStationAddress
+ClientAddress(uint32_t client, bool isIpv6)
+{
+    return MakeAddress(client / 50, 1 + client % 50, isIpv6);
+}
+
+ColoStationAddress
+GuestAddress(uint32_t pair, bool isIpv6)
+{
+    return MakeAddress(0, 100 + pair, isIpv6);
+}
+
+Address
+GetUsed(const ColoStationAddress& address)
+{
+    return address.ipv6 ? Address(address.ipv6->GetAddress()) : Address(address.ipv4->GetLocal());
+}
+
+} // namespace
+
+ColoTestbed::ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper)
+    : m_options(options)
+{
+    NS_ABORT_MSG_UNLESS(options.clients >= 1 && options.clients <= options.CLIENTS_MAX,
+                        "ColoTestbed: clients must be 1 to " << +options.CLIENTS_MAX);
+    NS_ABORT_MSG_UNLESS(options.pairs >= 1 && options.pairs <= options.PAIRS_MAX,
+                        "ColoTestbed: pairs must be 1 to " << +options.PAIRS_MAX);
+    m_lan = CreateObject<Node>();
+    m_switch = CreateObject<ColoBridge>();
+    m_lan->AddDevice(m_switch);
+
+    auto primaryHost = CreateObject<Node>();
+    Ptr<NetDevice> primaryUplink = AddUplink(primaryHost, "eth0-primary");
+    Ptr<Node> secondaryHost;
+    Ptr<NetDevice> secondaryUplink;
+    if (options.isProtected)
+    {
+        secondaryHost = CreateObject<Node>();
+        secondaryUplink = AddUplink(secondaryHost, "eth0-secondary");
+    }
+    helper.SetSecDev(options.secDev);
+    helper.SetCheckpointLink(options.checkpointLink);
+    m_hosts = helper.MakeHosts(primaryHost, primaryUplink, secondaryHost, secondaryUplink);
+    if (options.isProtected)
+    {
+        m_links["sec_dev"] = m_hosts.secDev;
+        m_links["eth2"] = m_hosts.checkpointLink->GetDevices();
+    }
+    for (uint32_t i = 0; i < options.pairs; i++)
+    {
+        m_pairs.push_back(helper.Install(m_hosts, GuestAddress(i, options.isIpv6)));
+        m_links["primary-tap" + std::to_string(i)] = m_pairs.back().primary.tap;
+        if (options.isProtected)
+        {
+            m_links["secondary-tap" + std::to_string(i)] = m_pairs.back().secondary.tap;
+        }
+    }
+    for (uint32_t i = 0; i < options.clients; i++)
+    {
+        AddClient(i);
+    }
+}
+
+void
+ColoTestbed::AddClient(uint32_t index)
+{
+    auto client = CreateObject<Node>();
+    const auto link = ColoLinkDevice::Connect(client, m_lan, m_options.lan);
+    m_switch->AddHookedPort(link.second);
+    ClientAddress(index, m_options.isIpv6).Install(link.first);
+    m_links["client" + std::to_string(index)] = link;
+    m_clients.push_back(client);
+}
+
+Ptr<NetDevice>
+ColoTestbed::AddUplink(Ptr<Node> host, const std::string& name)
+{
+    const auto link = ColoLinkDevice::Connect(m_lan, host, m_options.uplink);
+    m_switch->AddHookedPort(link.first);
+    m_links[name] = link;
+    return link.second;
+}
+
+const std::vector<Ptr<Node>>&
+ColoTestbed::GetClients() const
+{
+    return m_clients;
+}
+
+Ptr<Node>
+ColoTestbed::GetSwitch() const
+{
+    return m_lan;
+}
+
+const ColoHosts&
+ColoTestbed::GetHosts() const
+{
+    return m_hosts;
+}
+
+const std::vector<ColoPair>&
+ColoTestbed::GetPairs() const
+{
+    return m_pairs;
+}
+
+Address
+ColoTestbed::GetClientAddress(uint32_t client) const
+{
+    return GetUsed(ClientAddress(client, m_options.isIpv6));
+}
+
+Address
+ColoTestbed::GetGuestAddress(uint32_t pair) const
+{
+    return GetUsed(GuestAddress(pair, m_options.isIpv6));
+}
+
+const std::map<std::string, ColoLinkDevice::Ends>&
+ColoTestbed::GetLinks() const
+{
+    return m_links;
+}
+
+int64_t
+ColoTestbed::AssignStreams(int64_t stream) const
+{
+    const int64_t first = stream;
+    for (const auto& pair : m_pairs)
+    {
+        stream += pair.AssignStreams(stream);
+    }
+    if (m_hosts.checkpointLink)
+    {
+        stream += m_hosts.checkpointLink->AssignStreams(stream);
+    }
+    const auto isClient = [](const std::string& name) { return name.rfind("client", 0) == 0; };
+    for (const auto& [name, link] : m_links)
+    {
+        if (!isClient(name))
+        {
+            stream += ColoLinkDevice::GetCable(link)->AssignStreams(stream);
+        }
+    }
+    InternetStackHelper stack;
+    for (uint32_t i = 0; i < m_clients.size(); i++)
+    {
+        const auto& link = m_links.at("client" + std::to_string(i));
+        stream += ColoLinkDevice::GetCable(link)->AssignStreams(stream);
+        stream += stack.AssignStreams(NodeContainer(m_clients[i]), stream);
+    }
+    return stream - first;
+}
+
+} // namespace ns3

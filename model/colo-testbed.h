@@ -1,0 +1,106 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#ifndef COLO_TESTBED_H
+#define COLO_TESTBED_H
+
+#include "colo-helper.h"
+
+#include "ns3/address.h"
+#include "ns3/node.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ns3
+{
+
+/** \ingroup colo What a testbed is made of. */
+struct ColoTestbedOptions
+{
+    uint32_t clients{1};
+    uint32_t pairs{1};      //!< on the same hosts and links
+    bool isIpv6{false};     //!< clients and guests speak both versions, and use IPv6
+    bool isProtected{true}; //!< else the primary host and its guests are all there is
+    ColoLinkOptions lan{DataRate("1Gbps"), MicroSeconds(50)};     //!< each client's link
+    ColoLinkOptions uplink{DataRate("1Gbps"), MicroSeconds(50)};  //!< each host's eth0
+    ColoLinkOptions secDev{DataRate("10Gbps"), MicroSeconds(20)}; //!< forwarding link
+    ColoLinkOptions checkpointLink{DataRate("10Gbps"), MicroSeconds(50)};
+
+    static constexpr uint32_t CLIENTS_MAX = 10000;
+    static constexpr uint32_t PAIRS_MAX = 100;
+};
+
+/**
+ * \ingroup colo
+ *
+ * The world of a protected pair, or of several: clients on a switch, two hosts, their links.
+ *
+ *     client(s) -- switch --+-- eth0 [primary host]   br0 -- tap0.. -- primary guests
+ *                           |         eth1 = sec_dev      eth2 = checkpoint link
+ *                           +-- eth0 [secondary host] br1 -- tap0.. -- secondary guests
+ *
+ * Nodes and links are there after construction; applications are the caller's.
+ */
+class ColoTestbed
+{
+  public:
+    /**
+     * \param options of the testbed; aborts if there are no or too many clients or pairs.
+     * \param helper makes hosts and pairs, with whatever attributes it was given; its links become
+     *               those of the options.
+     */
+    explicit ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper = ColoHelper());
+
+    /** \return the clients' nodes. */
+    const std::vector<Ptr<Node>>& GetClients() const;
+    /** \return the switch. */
+    Ptr<Node> GetSwitch() const;
+    /** \return the hosts, and the links that join them. */
+    const ColoHosts& GetHosts() const;
+    /** \return the pairs; their index is that of their node. */
+    const std::vector<ColoPair>& GetPairs() const;
+    /**
+     * \param client its index.
+     * \return its address, without port.
+     */
+    Address GetClientAddress(uint32_t client) const;
+    /**
+     * \param pair its index.
+     * \return its guests' address, without port.
+     */
+    Address GetGuestAddress(uint32_t pair) const;
+    /**
+     * All links: "client0" and so on, "eth0-primary", "eth0-secondary", "sec_dev", "eth2",
+     * "primary-tap0", "secondary-tap0" and so on. The first end is the one nearer to a client, or
+     * the primary host's, or the host's.
+     * \return the links by name.
+     */
+    const std::map<std::string, ColoLinkDevice::Ends>& GetLinks() const;
+
+    /**
+     * Of all links, clients, guests and the checkpoint link. Those of clients come last, so that
+     * the number of them does not change what happens to the others.
+     * \param stream first stream index to use.
+     * \return the number of stream indices used.
+     */
+    int64_t AssignStreams(int64_t stream) const;
+
+  private:
+    void AddClient(uint32_t index);
+    Ptr<NetDevice> AddUplink(Ptr<Node> host, const std::string& name);
+
+    ColoTestbedOptions m_options;
+    std::vector<Ptr<Node>> m_clients;
+    Ptr<Node> m_lan;
+    Ptr<ColoBridge> m_switch;
+    ColoHosts m_hosts;
+    std::vector<ColoPair> m_pairs;
+    std::map<std::string, ColoLinkDevice::Ends> m_links;
+};
+
+} // namespace ns3
+
+#endif /* COLO_TESTBED_H */
