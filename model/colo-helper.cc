@@ -4,11 +4,15 @@
 #include "colo-helper.h"
 
 #include "colo-divergence.h"
+#include "colo-tcp-socket.h"
+#include "colo-tcp-variation.h"
 
 #include "ns3/boolean.h"
+#include "ns3/double.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
 #include "ns3/node-container.h"
+#include "ns3/random-variable-stream.h"
 
 namespace ns3
 {
@@ -99,6 +103,20 @@ void
 ColoHelper::SetTapDelay(Time delay)
 {
     m_tapDelay = delay;
+}
+
+int64_t
+ColoHelper::InstallClientTcp(Ptr<Node> client, int64_t stream)
+{
+    auto isn = CreateObject<UniformRandomVariable>();
+    isn->SetAttribute("Max", DoubleValue(0x7fffffff));
+    isn->SetStream(stream);
+    auto variation = Create<ColoTcpVariation>();
+    variation->isn = isn;
+    auto tcp = CreateObject<ColoTcpSocketFactory>();
+    tcp->SetVariation(variation);
+    client->AggregateObject(tcp);
+    return 1;
 }
 
 ColoGuestPlace

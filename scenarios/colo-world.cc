@@ -190,6 +190,8 @@ World::AddClient()
     m_clientApplication->SetAttribute(
         "AcceptsTokens",
         BooleanValue(m_pair.primary.node->GetObject<ColoDivergence>()->IsAnyTurnMarked()));
+    m_stream += ColoHelper::InstallClientTcp(m_client, m_stream);
+    m_clientApplication->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
     m_client->AddApplication(m_clientApplication);
     m_clientApplication->SetStartTime(CLIENT_START);
 }
