@@ -169,7 +169,7 @@ ColoDivergence::IsAnyTurnMarked() const
 uint32_t
 ColoDivergence::DrawWriteSize() const
 {
-    const double size = m_writeSize->GetValue();
+    const double size = m_writeSize->GetInteger();
     return size < 1 ? WHOLE : static_cast<uint32_t>(std::min<double>(size, WHOLE));
 }
 

@@ -4,13 +4,17 @@
 #include "colo-helper.h"
 
 #include "colo-divergence.h"
+#include "colo-tcp-socket.h"
+#include "colo-tcp-variation.h"
 
 #include "ns3/boolean.h"
+#include "ns3/double.h"
 #include "ns3/icmpv6-l4-protocol.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
 #include "ns3/ipv6-l3-protocol.h"
 #include "ns3/node-container.h"
+#include "ns3/random-variable-stream.h"
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
@@ -151,6 +155,20 @@ void
 ColoHelper::SetTapDelay(Time delay)
 {
     m_tapDelay = delay;
+}
+
+int64_t
+ColoHelper::InstallClientTcp(Ptr<Node> client, int64_t stream)
+{
+    auto isn = CreateObject<UniformRandomVariable>();
+    isn->SetAttribute("Max", DoubleValue(0x7fffffff));
+    isn->SetStream(stream);
+    auto variation = Create<ColoTcpVariation>();
+    variation->isn = isn;
+    auto tcp = CreateObject<ColoTcpSocketFactory>();
+    tcp->SetVariation(variation);
+    client->AggregateObject(tcp);
+    return 1;
 }
 
 ColoGuestPlace

@@ -187,6 +187,16 @@ class ColoHelper
                                 Ptr<NetDevice> uplink,
                                 const Ipv4InterfaceAddress& address);
 
+    /**
+     * Make ColoTcpSocketFactory available on a client, so that each connection has an ISN of its
+     * own. With TcpSocketFactory all have 0: nobody could tell a connection from an earlier one of
+     * the same addresses and ports, so COLO would take it for that.
+     * \param client has an internet stack.
+     * \param stream first stream index to use.
+     * \return the number of stream indices used.
+     */
+    static int64_t InstallClientTcp(Ptr<Node> client, int64_t stream);
+
   private:
     ColoGuestPlace MakeGuest(const ColoHost& host,
                              bool isPrimary,

@@ -140,6 +140,7 @@ World::World(const ColoScenarioOptions& options,
     }
     for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
     {
+        m_stream += ColoHelper::InstallClientTcp(m_testbed.GetClients()[client], m_stream);
         for (uint32_t pair = 0; pair < m_testbed.GetPairs().size(); pair++)
         {
             AddClient(client, pair);
@@ -178,6 +179,7 @@ World::AddClient(uint32_t client, uint32_t pair)
 {
     auto application = CreateObject<ColoDialogueClient>();
     application->SetDialogue(m_dialogue);
+    application->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
     application->SetAttribute("ClientIndex", UintegerValue(client));
     application->SetAttribute("RemoteAddress", AddressValue(m_testbed.GetGuestAddress(pair)));
     const Ptr<Node> guest = m_testbed.GetPairs()[pair].primary.node;

@@ -6,6 +6,7 @@
 #include "colo-tcp-socket.h"
 #include "model-dialogue.h"
 
+#include "ns3/config.h"
 #include "ns3/object-vector.h"
 #include "ns3/tcp-l4-protocol.h"
 #include "ns3/tcp-socket-factory.h"
@@ -184,6 +185,25 @@ BOOST_AUTO_TEST_CASE(a_copy_counts_turns_like_its_twin)
     }
     Link undisturbed;
     BOOST_TEST((hear(undisturbed) == withCopies));
+}
+
+BOOST_AUTO_TEST_CASE(a_copy_knows_who_comes_next_from_a_port)
+{
+    Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.01));
+    Takeover takeover;
+    ColoDialogue dialogue;
+    for (uint32_t i = 0; i < 4; i++)
+    {
+        dialogue.conversations.push_back(
+            Conversation({{false, 300, MilliSeconds(9)}, {true, 500, Time(0)}},
+                         ColoCloser::CLIENT));
+        dialogue.conversations[i].after = i ? i - 1 : ColoConversation::NONE;
+    }
+    takeover.TakeOverEvery(MilliSeconds(3));
+    takeover.Play(Share(dialogue));
+    takeover.CheckAllRight(dialogue);
+    BOOST_TEST(takeover.takeovers > 20U);
+    Config::Reset();
 }
 
 BOOST_FIXTURE_TEST_CASE(a_copy_opens_what_its_twin_would_have, Takeover)

@@ -281,6 +281,40 @@ BOOST_DATA_TEST_CASE(agreeing_guests_need_no_checkpoint_at_any_lag,
     BOOST_TEST(world.pair.primaryProxy->GetNode().epoch == 0);
 }
 
+// Its ephemeral ports are the same on both guests, its ISNs are not.
+BOOST_DATA_TEST_CASE(the_guest_opens_connections_of_its_own,
+                     bdata::make({0, 1, 20}) * bdata::make({0.0, 0.3}) * bdata::xrange(1, 4),
+                     lagMs,
+                     divergence,
+                     seed)
+{
+    auto dialogue = std::make_shared<ColoDialogue>(*LongTalk(2, 3, 2000, 20000));
+    for (uint16_t i = 0; i < 8; i++)
+    {
+        ColoConversation question;
+        question.opener = ColoOpener::GUEST;
+        question.serverPort = 5000 + i;
+        question.start = MilliSeconds(7 * i);
+        question.turns = {{true, 300, Time()}, {false, 9000, MilliSeconds(3)}, {true, 20, Time()}};
+        question.closer = i % 2 ? ColoCloser::CLIENT : ColoCloser::SERVER;
+        if (i >= 4)
+        {
+            question.after = dialogue->conversations.size() - 4;
+        }
+        dialogue->conversations.push_back(question);
+    }
+    PairOptions options;
+    options.seed = seed;
+    options.lag = MilliSeconds(lagMs);
+    options.divergence = divergence;
+    options.clientLoss = seed == 3 ? 0.01 : 0;
+    options.dialogue = dialogue;
+    PairWorld world(options);
+    world.Run();
+    BOOST_TEST(world.IsRight(), "seed " << seed);
+    BOOST_TEST((world.CountMismatches() > 0) == (divergence > 0), "seed " << seed);
+}
+
 BOOST_AUTO_TEST_CASE(mismatches_follow_the_divergence)
 {
     const double p = 0.15;

@@ -298,8 +298,9 @@ class PairWorld
         auto server = CreateObject<ColoDialogueServer>();
         server->SetDialogue(m_options.dialogue);
         server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
+        server->SetBackends({Ipv4Address("10.0.0.1")});
         place.node->AddApplication(server);
-        server->SetStartTime(Time());
+        server->SetStartTime(MilliSeconds(1));
         return server;
     }
 
