@@ -44,8 +44,11 @@ SetDefaults(const ColoScenarioOptions& options)
     GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
 
     // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
-    // queues of txqueuelen frames.
-    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
+    // timers (TCP_RTO_MIN, TCP_TIMEOUT_INIT, TCP_DELACK_MIN), queues of txqueuelen frames.
+    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(options.isIpv6 ? 1428 : 1448));
+    Config::SetDefault("ns3::TcpSocketBase::MinRto", TimeValue(MilliSeconds(200)));
+    Config::SetDefault("ns3::TcpSocket::ConnTimeout", TimeValue(Seconds(1)));
+    Config::SetDefault("ns3::TcpSocket::DelAckTimeout", TimeValue(MilliSeconds(40)));
     Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
     Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
     Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
