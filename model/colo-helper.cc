@@ -110,6 +110,7 @@ ColoHelper::MakeGuest(Ptr<Node> host,
     ColoGuestPlace place;
     place.node = CreateObject<Node>();
     InternetStackHelper stack;
+    stack.SetTcp("ns3::ColoTcpL4Protocol");
     stack.SetIpv6StackInstall(false);
     stack.Install(place.node);
 

@@ -154,6 +154,7 @@ World::Wire(bool isProtected)
     lanSwitch->AddBridgePort(primaryLink.second);
 
     InternetStackHelper stack;
+    stack.SetTcp("ns3::ColoTcpL4Protocol");
     stack.SetIpv6StackInstall(false);
     stack.Install(m_client);
     m_stream += stack.AssignStreams(NodeContainer(m_client), m_stream);
@@ -186,6 +187,8 @@ World::AddClient()
 {
     m_clientApplication = CreateObject<ColoDialogueClient>();
     m_clientApplication->SetDialogue(m_dialogue);
+    m_client->AggregateObject(CreateObject<ColoTcpSocketFactory>());
+    m_clientApplication->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
     m_clientApplication->SetAttribute("RemoteAddress", AddressValue(GUEST_ADDRESS.GetLocal()));
     m_clientApplication->SetAttribute(
         "AcceptsTokens",
