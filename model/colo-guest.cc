@@ -7,6 +7,7 @@
 #include "colo-guest-stack.h"
 #include "colo-own-random.h"
 #include "colo-pause.h"
+#include "colo-tcp-protocol.h"
 
 #include "ns3/abort.h"
 #include "ns3/arp-l3-protocol.h"
@@ -17,7 +18,6 @@
 #include "ns3/inet6-socket-address.h"
 #include "ns3/log.h"
 #include "ns3/object-factory.h"
-#include "ns3/object-vector.h"
 #include "ns3/pointer.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
@@ -274,12 +274,10 @@ ColoGuest::CloneFrom(Ptr<ColoGuest> primary)
 std::vector<Ptr<ColoTcpSocket>>
 ColoGuest::GetSockets() const
 {
-    ObjectVectorValue list;
-    m_node->GetObject<TcpL4Protocol>()->GetAttribute("SocketList", list);
     std::vector<Ptr<ColoTcpSocket>> sockets;
-    for (auto i = list.Begin(); i != list.End(); ++i)
+    for (const auto& any : ColoTcpL4Protocol::GetSockets(m_node->GetObject<TcpL4Protocol>()))
     {
-        Ptr<ColoTcpSocket> socket = DynamicCast<ColoTcpSocket>(i->second);
+        Ptr<ColoTcpSocket> socket = DynamicCast<ColoTcpSocket>(any);
         NS_ABORT_MSG_UNLESS(socket,
                             "ColoGuest: node " << m_node->GetId()
                                                << " has a TCP socket that was not made by"
@@ -299,6 +297,18 @@ ColoGuest::CloneSockets(const ColoGuest& primary)
                     originals.end());
 
     TwinMap twins = MatchSockets(originals);
+    // Collected once: to search all sockets for each would take the square of their number.
+    ListenerMap listeners;
+    const auto noteListener = [&listeners](const Ptr<ColoTcpSocket>& own) {
+        if (own->GetState() == TcpSocket::LISTEN)
+        {
+            listeners.emplace(GetPort(own->GetEndPoints().first), own);
+        }
+    };
+    for (const auto& own : GetSockets())
+    {
+        noteListener(own);
+    }
     ColoTwinTimers timers;
     for (const auto& original : originals)
     {
@@ -307,11 +317,12 @@ ColoGuest::CloneSockets(const ColoGuest& primary)
         Ptr<ColoTcpSocket>& twin = twins[original];
         if (!twin)
         {
-            twin = MakeTwin(*original);
+            twin = MakeTwin(*original, listeners);
             twin->BindLike(*original);
             m_report.created++;
         }
         twin->CloneFrom(*original, timers);
+        noteListener(twin);
     }
     timers.Start();
     return twins;
@@ -348,17 +359,11 @@ ColoGuest::MatchSockets(const std::vector<Ptr<ColoTcpSocket>>& originals)
 }
 
 Ptr<ColoTcpSocket>
-ColoGuest::MakeTwin(const ColoTcpSocket& original) const
+ColoGuest::MakeTwin(const ColoTcpSocket& original, const ListenerMap& listeners) const
 {
-    const uint16_t port = GetPort(original.GetEndPoints().first);
-    for (const auto& own : GetSockets())
-    {
-        if (own->GetState() == TcpSocket::LISTEN && GetPort(own->GetEndPoints().first) == port)
-        {
-            return own->ForkForTwin();
-        }
-    }
-    return DynamicCast<ColoTcpSocket>(m_tcp->CreateSocket());
+    const auto listener = listeners.find(GetPort(original.GetEndPoints().first));
+    return listener == listeners.end() ? DynamicCast<ColoTcpSocket>(m_tcp->CreateSocket())
+                                       : listener->second->ForkForTwin();
 }
 
 void

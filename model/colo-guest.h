@@ -117,6 +117,8 @@ class ColoGuest : public Object
   private:
     /** The clone of each of the primary's sockets. */
     using TwinMap = std::map<Ptr<Socket>, Ptr<ColoTcpSocket>>;
+    /** The listening sockets, by port. */
+    using ListenerMap = std::map<uint16_t, Ptr<ColoTcpSocket>>;
 
     /** \return what TCP connections draw, from streams of this guest's own. */
     Ptr<ColoTcpVariation> MakeVariation() const;
@@ -141,9 +143,10 @@ class ColoGuest : public Object
 
     /**
      * \param original a socket of the primary
+     * \param listeners this guest's
      * \return a new socket with the callbacks that a connection of this kind starts with
      */
-    Ptr<ColoTcpSocket> MakeTwin(const ColoTcpSocket& original) const;
+    Ptr<ColoTcpSocket> MakeTwin(const ColoTcpSocket& original, const ListenerMap& listeners) const;
 
     /**
      * \param primary the guest to copy

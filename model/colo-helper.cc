@@ -34,6 +34,7 @@ ColoStationAddress::Install(Ptr<NetDevice> device) const
 {
     Ptr<Node> node = device->GetNode();
     InternetStackHelper stack;
+    stack.SetTcp("ns3::ColoTcpL4Protocol");
     stack.SetIpv4StackInstall(ipv4.has_value());
     stack.SetIpv6StackInstall(ipv6.has_value());
     stack.Install(node);

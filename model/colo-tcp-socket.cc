@@ -3,6 +3,8 @@
  */
 #include "colo-tcp-socket.h"
 
+#include "colo-tcp-protocol.h"
+
 #include "ns3/abort.h"
 #include "ns3/ipv4-end-point.h"
 #include "ns3/ipv6-end-point.h"
@@ -164,7 +166,10 @@ ColoTcpSocket::Connect(const Address& address)
             BindToDrawnPort(address);
         }
     }
-    return TcpSocketBase::Connect(address);
+    LeaveTable();
+    const int result = TcpSocketBase::Connect(address);
+    EnterTable();
+    return result;
 }
 
 Ptr<TcpSocketBase>
@@ -182,6 +187,7 @@ ColoTcpSocket::CompleteFork(Ptr<Packet> packet,
     DrawConnection();
     LearnPeerIsn(header.GetSequenceNumber());
     TcpSocketBase::CompleteFork(packet, header, from, to);
+    EnterTable();
 }
 
 void
@@ -257,6 +263,93 @@ ColoTcpSocket::PersistTimeout()
 
 // ---- ColoTcpSocket: end points ----
 
+// What is in ColoTcpL4Protocol's tables is not in ns-3's lists, which choose ports and refuse those
+// that are taken.
+
+int
+ColoTcpSocket::Bind()
+{
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    if (tcp && !tcp->GetTable().PrepareEphemeralPort())
+    {
+        m_errno = ERROR_ADDRNOTAVAIL;
+        return -1;
+    }
+    return TcpSocketBase::Bind();
+}
+
+int
+ColoTcpSocket::Bind6()
+{
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    if (tcp && !tcp->GetTable6().PrepareEphemeralPort())
+    {
+        m_errno = ERROR_ADDRNOTAVAIL;
+        return -1;
+    }
+    return TcpSocketBase::Bind6();
+}
+
+int
+ColoTcpSocket::Bind(const Address& address)
+{
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    const auto isFree = [this](auto& table, const auto& ip, uint16_t port) {
+        const bool isPort =
+            port ? !table.IsTaken(GetBoundNetDevice(), ip, port) : table.PrepareEphemeralPort();
+        if (!isPort)
+        {
+            m_errno = port ? ERROR_ADDRINUSE : ERROR_ADDRNOTAVAIL;
+        }
+        return isPort;
+    };
+    if (tcp && InetSocketAddress::IsMatchingType(address))
+    {
+        const auto local = InetSocketAddress::ConvertFrom(address);
+        if (!isFree(tcp->GetTable(), local.GetIpv4(), local.GetPort()))
+        {
+            return -1;
+        }
+    }
+    else if (tcp && Inet6SocketAddress::IsMatchingType(address))
+    {
+        const auto local = Inet6SocketAddress::ConvertFrom(address);
+        if (!isFree(tcp->GetTable6(), local.GetIpv6(), local.GetPort()))
+        {
+            return -1;
+        }
+    }
+    return TcpSocketBase::Bind(address);
+}
+
+void
+ColoTcpSocket::EnterTable()
+{
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    if (tcp && m_endPoint)
+    {
+        tcp->GetTable().Adopt(this, m_endPoint);
+    }
+    else if (tcp && m_endPoint6)
+    {
+        tcp->GetTable6().Adopt(this, m_endPoint6);
+    }
+}
+
+void
+ColoTcpSocket::LeaveTable()
+{
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    if (tcp && m_endPoint)
+    {
+        tcp->GetTable().Return(m_endPoint);
+    }
+    else if (tcp && m_endPoint6)
+    {
+        tcp->GetTable6().Return(m_endPoint6);
+    }
+}
+
 bool
 ColoTcpSocket::IsBound() const
 {
@@ -301,6 +394,7 @@ ColoTcpSocket::BindLike(const ColoTcpSocket& original)
     NS_ABORT_MSG_UNLESS(IsBound(), "ColoTcpSocket: no end point for the twin of a socket");
     m_tcp->AddSocket(this);
     SetupCallback();
+    EnterTable();
 }
 
 Ptr<ColoTcpSocket>

@@ -40,6 +40,9 @@ class ColoTcpSocket : public TcpSocketBase
      */
     ColoTcpSocket(const ColoTcpSocket& listener);
 
+    int Bind() override;
+    int Bind6() override;
+    int Bind(const Address& address) override;
     int Connect(const Address& address) override;
 
     /**
@@ -144,6 +147,12 @@ class ColoTcpSocket : public TcpSocketBase
     static void ShapeHeader(Ptr<const Packet> packet,
                             const TcpHeader& header,
                             Ptr<const TcpSocketBase> socket);
+
+    /** Let the node's TCP find this connection quickly, if it can. */
+    void EnterTable();
+
+    /** Let the node's TCP find this connection as any other, as its ends may change. */
+    void LeaveTable();
 
     /**
      * Begin counting the peer's positions at its ISN, where TcpSocketBase begins at 0.

@@ -4,6 +4,7 @@
 #include "colo-tcp-variation.h"
 
 #include "colo-member-access.h"
+#include "colo-tcp-protocol.h"
 
 #include "ns3/abort.h"
 #include "ns3/ipv4-end-point-demux.h"
@@ -96,8 +97,13 @@ ColoTcpVariation::DrawPort(Ptr<TcpL4Protocol> tcp, bool isIpv6) const
     for (int i = 0; i < PORT_DRAWS; i++)
     {
         const uint16_t port = DrawUpTo(*ephemeralPort, 0xffff, "EphemeralPort");
-        const bool isUsed = isIpv6 ? ((*tcp).*Member(ColoVariedPorts6()))->LookupPortLocal(port)
-                                   : ((*tcp).*Member(ColoVariedPorts()))->LookupPortLocal(port);
+        bool isUsed = isIpv6 ? ((*tcp).*Member(ColoVariedPorts6()))->LookupPortLocal(port)
+                             : ((*tcp).*Member(ColoVariedPorts()))->LookupPortLocal(port);
+        if (const auto hashed = DynamicCast<ColoTcpL4Protocol>(tcp))
+        {
+            isUsed = isUsed || (isIpv6 ? hashed->GetTable6().HasPort(port)
+                                       : hashed->GetTable().HasPort(port));
+        }
         if (port == 0 || !isUsed)
         {
             return port;
