@@ -3,12 +3,10 @@
  */
 #include "colo-world.h"
 
+#include "colo-players.h"
 #include "colo-workload-options.h"
 
 #include "ns3/boolean.h"
-#include "ns3/colo-dialogue-client.h"
-#include "ns3/colo-dialogue-server.h"
-#include "ns3/colo-divergence.h"
 #include "ns3/colo-pause.h"
 #include "ns3/colo-testbed.h"
 #include "ns3/config.h"
@@ -57,6 +55,10 @@ SetDefaults(const ColoScenarioOptions& options)
     // A port is free again after a second (tcp_tw_reuse), not four minutes.
     Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
     Config::SetDefault("ns3::NdiscCache::UnresolvedQueueSize", UintegerValue(101));
+    // Who asks late, while the other side asks as well, loses in ns-3 what waits for the answer.
+    const StringValue atOnce("ns3::ConstantRandomVariable[Constant=0]");
+    Config::SetDefault("ns3::ArpL3Protocol::RequestJitter", atOnce);
+    Config::SetDefault("ns3::Icmpv6L4Protocol::SolicitationJitter", atOnce);
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
@@ -99,8 +101,6 @@ class World
     ColoRunResult Run();
 
   private:
-    void AddServer(const ColoGuestPlace& place);
-    void AddClient(uint32_t client, uint32_t pair);
     void Observe();
     void EnablePcaps();
     void ClosePcaps();
@@ -111,13 +111,11 @@ class World
     void Collect(const colo_node_stats& stats);
 
     const ColoScenarioOptions& m_options;
-    std::shared_ptr<const ColoDialogue> m_dialogue;
     const ColoRunNotes& m_notes;
     ColoTestbed m_testbed;
-    std::vector<Ptr<ColoDialogueClient>> m_clients; //!< one for each client and pair
-    std::vector<Ptr<ColoDialogueServer>> m_servers;
+    std::vector<std::unique_ptr<ColoPlayers>> m_players; //!< by pair
     std::map<std::string, Ptr<PcapFileWrapper>> m_pcaps; //!< by name of the file
-    std::size_t m_clientsFinished{0};
+    std::size_t m_pairsFinished{0};
     Time m_finishedAt;
     int64_t m_stream{0};
     ColoRunResult m_result;
@@ -128,26 +126,23 @@ World::World(const ColoScenarioOptions& options,
              bool isProtected,
              const ColoRunNotes& notes)
     : m_options(options),
-      m_dialogue(std::move(dialogue)),
       m_notes(notes),
       m_testbed(MakeTestbedOptions(options, isProtected))
 {
     m_stream += m_testbed.AssignStreams(m_stream);
-    for (const auto& pair : m_testbed.GetPairs())
+    for (const auto& client : m_testbed.GetClients())
     {
-        AddServer(pair.primary);
-        if (isProtected)
-        {
-            AddServer(pair.secondary);
-        }
+        m_stream += ColoHelper::InstallClientTcp(client, m_stream);
     }
-    for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
+    for (uint32_t pair = 0; pair < m_testbed.GetPairs().size(); pair++)
     {
-        m_stream += ColoHelper::InstallClientTcp(m_testbed.GetClients()[client], m_stream);
-        for (uint32_t pair = 0; pair < m_testbed.GetPairs().size(); pair++)
-        {
-            AddClient(client, pair);
-        }
+        m_players.push_back(std::make_unique<ColoPlayers>(
+            m_testbed,
+            pair,
+            ColoPlayers::ForPair(dialogue, pair),
+            CLIENT_START,
+            [this](Time latency) { NoteLatency(latency); },
+            [this] { NoteFinished(); }));
     }
     Observe();
     if (!notes.pcapFolder.empty())
@@ -157,50 +152,8 @@ World::World(const ColoScenarioOptions& options,
 }
 
 void
-World::AddServer(const ColoGuestPlace& place)
-{
-    auto server = CreateObject<ColoDialogueServer>();
-    server->SetDialogue(m_dialogue);
-    server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-    std::vector<Address> backends;
-    for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
-    {
-        backends.push_back(m_testbed.GetClientAddress(client));
-    }
-    server->SetBackends(backends);
-    if (m_options.isIpv6)
-    {
-        server->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
-    }
-    place.node->AddApplication(server);
-    server->SetStartTime(CLIENT_START);
-    m_servers.push_back(server);
-}
-
-void
-World::AddClient(uint32_t client, uint32_t pair)
-{
-    auto application = CreateObject<ColoDialogueClient>();
-    application->SetDialogue(m_dialogue);
-    application->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
-    application->SetAttribute("ClientIndex", UintegerValue(client));
-    application->SetAttribute("RemoteAddress", AddressValue(m_testbed.GetGuestAddress(pair)));
-    const Ptr<Node> guest = m_testbed.GetPairs()[pair].primary.node;
-    application->SetAttribute("AcceptsTokens",
-                              BooleanValue(guest->GetObject<ColoDivergence>()->IsAnyTurnMarked()));
-    m_testbed.GetClients()[client]->AddApplication(application);
-    application->SetStartTime(CLIENT_START);
-    m_clients.push_back(application);
-}
-
-void
 World::Observe()
 {
-    for (const auto& client : m_clients)
-    {
-        client->TraceConnectWithoutContext("Latency", MakeCallback(&World::NoteLatency, this));
-        client->TraceConnectWithoutContext("Finished", MakeCallback(&World::NoteFinished, this));
-    }
     for (const auto& pair : m_testbed.GetPairs())
     {
         if (!pair.primaryProxy)
@@ -274,7 +227,7 @@ World::NoteLatency(Time latency)
 void
 World::NoteFinished()
 {
-    if (++m_clientsFinished < m_clients.size())
+    if (++m_pairsFinished < m_players.size())
     {
         return;
     }
@@ -288,16 +241,14 @@ World::Collect()
 {
     const Time end = m_result.isFinished ? m_finishedAt : Simulator::Now();
     m_result.durationSeconds = std::max(end - CLIENT_START, Time()).GetSeconds();
-    for (const auto& client : m_clients)
+    for (const auto& players : m_players)
     {
-        m_result.requestsCompleted += client->GetRequestsCompleted();
-        m_result.clientBytes += client->GetBytesReceived();
-        m_result.clientResets += client->GetResets();
-        m_result.clientDataErrors += client->GetDataErrors();
-    }
-    for (const auto& server : m_servers)
-    {
-        m_result.divergedResponses += server->GetTurnsDiverged();
+        const ColoPlayers::Counts counts = players->Count();
+        m_result.requestsCompleted += counts.requests;
+        m_result.clientBytes += counts.bytes;
+        m_result.clientResets += counts.resets;
+        m_result.clientDataErrors += counts.wrong;
+        m_result.divergedResponses += counts.diverged;
     }
     for (const auto& pair : m_testbed.GetPairs())
     {

@@ -1,0 +1,298 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-players.h"
+
+#include "colo-command-line.h"
+
+#include "ns3/boolean.h"
+#include "ns3/colo-divergence.h"
+#include "ns3/uinteger.h"
+
+#include <algorithm>
+
+namespace ns3
+{
+
+namespace
+{
+
+bool
+IsPart(const ColoConversation& conversation, ColoTransport transport, ColoOpener opener)
+{
+    return conversation.transport == transport && conversation.opener == opener;
+}
+
+/** The port on the client's side, which another pair cannot use as well. */
+uint16_t&
+ClientSidePort(ColoConversation& conversation)
+{
+    return conversation.opener == ColoOpener::CLIENT ? conversation.clientPort
+                                                     : conversation.serverPort;
+}
+
+/** Make each pair's ports follow those of the pair before it. */
+void
+ShiftPorts(ColoDialogue& dialogue, ColoTransport transport, ColoOpener opener, uint32_t pair)
+{
+    const uint32_t end = opener == ColoOpener::CLIENT
+                             ? ColoDialogue::FIRST_CLIENT_PORT + ColoDialogue::MAX_OPEN
+                             : ColoDialogue::FIRST_CLIENT_PORT;
+    uint32_t first = end;
+    uint32_t last = 0;
+    for (auto& conversation : dialogue.conversations)
+    {
+        if (IsPart(conversation, transport, opener))
+        {
+            first = std::min<uint32_t>(first, ClientSidePort(conversation));
+            last = std::max<uint32_t>(last, ClientSidePort(conversation));
+        }
+    }
+    const uint32_t shift = first > last ? 0 : pair * (last - first + 1);
+    if (last + shift >= end)
+    {
+        throw ColoUsageError(
+            "option --pairs: so many need more ports than clients have; try fewer --connections, "
+            "or --client-ports");
+    }
+    for (auto& conversation : dialogue.conversations)
+    {
+        if (IsPart(conversation, transport, opener))
+        {
+            ClientSidePort(conversation) += shift;
+        }
+    }
+}
+
+} // namespace
+
+ColoPlayers::ColoPlayers(const ColoTestbed& testbed,
+                         uint32_t pair,
+                         std::shared_ptr<const ColoDialogue> dialogue,
+                         Time start,
+                         LatencyCallback latency,
+                         std::function<void()> finished)
+    : m_testbed(testbed),
+      m_pair(pair),
+      m_dialogue(std::move(dialogue)),
+      m_start(start),
+      m_latency(std::move(latency)),
+      m_finished(std::move(finished))
+{
+    const ColoPair& wired = testbed.GetPairs()[pair];
+    m_acceptsTokens = wired.primary.node->GetObject<ColoDivergence>()->IsAnyTurnMarked();
+    AddGuest(wired.primary);
+    if (wired.secondary.node)
+    {
+        AddGuest(wired.secondary);
+    }
+    for (uint32_t client = 0; client < testbed.GetClients().size(); client++)
+    {
+        AddClient(client);
+    }
+}
+
+std::shared_ptr<const ColoDialogue>
+ColoPlayers::ForPair(std::shared_ptr<const ColoDialogue> dialogue, uint32_t pair)
+{
+    if (pair == 0)
+    {
+        return dialogue;
+    }
+    auto own = std::make_shared<ColoDialogue>(*dialogue);
+    own->firstId = pair * static_cast<uint32_t>(own->conversations.size());
+    for (const auto transport : {ColoTransport::TCP, ColoTransport::UDP})
+    {
+        ShiftPorts(*own, transport, ColoOpener::CLIENT, pair);
+        ShiftPorts(*own, transport, ColoOpener::GUEST, pair);
+    }
+    return own;
+}
+
+bool
+ColoPlayers::Has(ColoTransport transport, ColoOpener opener) const
+{
+    const auto& all = m_dialogue->conversations;
+    return std::any_of(all.begin(), all.end(), [&](const ColoConversation& conversation) {
+        return IsPart(conversation, transport, opener);
+    });
+}
+
+void
+ColoPlayers::Add(Ptr<Node> node, Ptr<Application> application) const
+{
+    node->AddApplication(application);
+    application->SetStartTime(m_start);
+}
+
+void
+ColoPlayers::Await(Ptr<Application> application)
+{
+    application->TraceConnectWithoutContext("Finished", MakeCallback(&ColoPlayers::Finished, this));
+    m_awaited++;
+}
+
+void
+ColoPlayers::AddGuest(const ColoGuestPlace& place)
+{
+    std::vector<Address> clients;
+    for (uint32_t client = 0; client < m_testbed.GetClients().size(); client++)
+    {
+        clients.push_back(m_testbed.GetClientAddress(client));
+    }
+    auto server = CreateObject<ColoDialogueServer>();
+    server->SetDialogue(m_dialogue);
+    server->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
+    server->SetBackends(clients);
+    if (Ipv6Address::IsMatchingType(m_testbed.GetGuestAddress(m_pair)))
+    {
+        server->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
+    }
+    Add(place.node, server);
+    m_servers.push_back(server);
+
+    if (Has(ColoTransport::UDP, ColoOpener::CLIENT))
+    {
+        AddAnswerer(place.node, true, 0);
+    }
+    if (!Has(ColoTransport::UDP, ColoOpener::GUEST))
+    {
+        return;
+    }
+    for (uint32_t client = 0; client < clients.size(); client++)
+    {
+        Ptr<ColoDatagramAsker> asker = AddAsker(place.node, true, client);
+        asker->SetAttribute("RemoteAddress", AddressValue(clients[client]));
+        if (place.guest->IsPrimary())
+        {
+            m_askers.push_back(asker);
+            Await(asker);
+        }
+    }
+}
+
+void
+ColoPlayers::AddClient(uint32_t client)
+{
+    Ptr<Node> node = m_testbed.GetClients()[client];
+    const AddressValue guest(m_testbed.GetGuestAddress(m_pair));
+    auto application = CreateObject<ColoDialogueClient>();
+    application->SetDialogue(m_dialogue);
+    application->SetAttribute("Protocol", TypeIdValue(ColoTcpSocketFactory::GetTypeId()));
+    application->SetAttribute("ClientIndex", UintegerValue(client));
+    application->SetAttribute("RemoteAddress", guest);
+    application->SetAttribute("AcceptsTokens", BooleanValue(m_acceptsTokens));
+    application->TraceConnectWithoutContext("Latency", MakeCallback(&ColoPlayers::Latency, this));
+    Add(node, application);
+    Await(application);
+    m_clients.push_back(application);
+
+    if (Has(ColoTransport::UDP, ColoOpener::CLIENT))
+    {
+        Ptr<ColoDatagramAsker> asker = AddAsker(node, false, client);
+        asker->SetAttribute("RemoteAddress", guest);
+        asker->TraceConnectWithoutContext("Latency", MakeCallback(&ColoPlayers::Latency, this));
+        m_askers.insert(m_askers.begin() + client, asker);
+        Await(asker);
+    }
+    if (Has(ColoTransport::UDP, ColoOpener::GUEST))
+    {
+        AddAnswerer(node, false, client);
+    }
+}
+
+Ptr<ColoDatagramAsker>
+ColoPlayers::AddAsker(Ptr<Node> node, bool isOnGuest, uint32_t client)
+{
+    auto asker = CreateObject<ColoDatagramAsker>();
+    asker->SetDialogue(m_dialogue);
+    asker->SetAttribute("OnGuest", BooleanValue(isOnGuest));
+    asker->SetAttribute("Client", UintegerValue(client));
+    asker->SetAttribute("AcceptsTokens", BooleanValue(m_acceptsTokens));
+    Add(node, asker);
+    (isOnGuest ? m_guestDatagrams : m_clientDatagrams).push_back(asker);
+    return asker;
+}
+
+void
+ColoPlayers::AddAnswerer(Ptr<Node> node, bool isOnGuest, uint32_t client)
+{
+    auto answerer = CreateObject<ColoDatagramAnswerer>();
+    answerer->SetDialogue(m_dialogue);
+    answerer->SetAttribute("OnGuest", BooleanValue(isOnGuest));
+    answerer->SetAttribute("Client", UintegerValue(client));
+    answerer->SetAttribute("AcceptsTokens", BooleanValue(m_acceptsTokens));
+    if (Ipv6Address::IsMatchingType(m_testbed.GetGuestAddress(m_pair)))
+    {
+        answerer->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
+    }
+    Add(node, answerer);
+    (isOnGuest ? m_guestDatagrams : m_clientDatagrams).push_back(answerer);
+}
+
+void
+ColoPlayers::Latency(Time latency)
+{
+    m_latency(latency);
+}
+
+void
+ColoPlayers::Finished()
+{
+    if (--m_awaited == 0)
+    {
+        m_finished();
+    }
+}
+
+const ColoDialogue&
+ColoPlayers::GetDialogue() const
+{
+    return *m_dialogue;
+}
+
+const std::vector<Ptr<ColoDialogueClient>>&
+ColoPlayers::GetClients() const
+{
+    return m_clients;
+}
+
+const std::vector<Ptr<ColoDatagramAsker>>&
+ColoPlayers::GetAskers() const
+{
+    return m_askers;
+}
+
+ColoPlayers::Counts
+ColoPlayers::Count() const
+{
+    Counts counts;
+    for (const auto& client : m_clients)
+    {
+        counts.requests += client->GetRequestsCompleted();
+        counts.bytes += client->GetBytesReceived();
+        counts.resets += client->GetResets();
+        counts.wrong += client->GetDataErrors();
+    }
+    for (const auto& asker : m_askers)
+    {
+        counts.requests += asker->GetRequestsCompleted();
+        counts.resets += asker->GetFailures();
+    }
+    for (const auto& application : m_clientDatagrams)
+    {
+        counts.bytes += application->GetBytesReceived();
+        counts.wrong += application->GetDataErrors();
+    }
+    for (const auto& server : m_servers)
+    {
+        counts.diverged += server->GetTurnsDiverged();
+    }
+    for (const auto& application : m_guestDatagrams)
+    {
+        counts.diverged += application->GetTurnsDiverged();
+    }
+    return counts;
+}
+
+} // namespace ns3
