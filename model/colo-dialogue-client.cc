@@ -122,6 +122,25 @@ ColoDialogueClient::GetConversationsCompleted() const
     return m_completed;
 }
 
+std::vector<ColoDialogueClient::Standing>
+ColoDialogueClient::GetStandings() const
+{
+    std::vector<Standing> standings;
+    for (uint32_t i = 0; i < m_conversations.size(); i++)
+    {
+        const Conversation& conversation = m_conversations[i];
+        if (conversation.phase != Phase::OVER)
+        {
+            const ColoDialogueCursor& cursor = conversation.cursor;
+            standings.push_back({i,
+                                 conversation.phase != Phase::CONNECTING,
+                                 cursor.GetTurn(),
+                                 cursor.IsOver() ? 0 : cursor.GetLeft()});
+        }
+    }
+    return standings;
+}
+
 bool
 ColoDialogueClient::IsFinished() const
 {

@@ -34,6 +34,15 @@ class ColoDialogueClient : public Application
         uint64_t position; //!< in the direction of the client, from 0
     };
 
+    /** Where a conversation stands that was begun and is not over. */
+    struct Standing
+    {
+        uint32_t conversation;
+        bool isConnected;
+        std::size_t turn; //!< of the script; its size if only the end is missing
+        uint64_t left;    //!< bytes of that turn
+    };
+
     /** TracedCallback signature: from a request's first byte to its response's last. */
     using LatencyTracedCallback = void (*)(Time latency);
 
@@ -60,6 +69,8 @@ class ColoDialogueClient : public Application
     uint64_t GetResets() const;
     /** \return conversations that ended as in the script. */
     uint32_t GetConversationsCompleted() const;
+    /** \return the conversations that were begun and are not over. */
+    std::vector<Standing> GetStandings() const;
     /** \return true once every conversation is over, be it completed or failed. */
     bool IsFinished() const;
 

@@ -3,6 +3,9 @@
  */
 #include "colo-world.h"
 
+#include "colo-animation.h"
+#include "colo-stuck.h"
+#include "colo-timeline.h"
 #include "colo-workload-options.h"
 
 #include "ns3/boolean.h"
@@ -40,38 +43,6 @@ const Time CLIENT_START = MilliSeconds(1);
 /** For the last segments of a connection, once the client has said and heard everything. */
 const Time GRACE = MilliSeconds(100);
 
-void
-SetDefaults(const ColoScenarioOptions& options)
-{
-    Config::Reset(); // before the seed, which it resets as well
-    RngSeedManager::SetSeed(options.seed);
-    RngSeedManager::SetRun(1);
-    ColoPause::Enable();
-    GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
-
-    // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
-    // queues of txqueuelen frames.
-    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
-    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
-    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
-    Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
-    // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
-    Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
-    Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
-    Config::SetDefault("ns3::ColoDialogueServer::Divergence", DoubleValue(options.divergence));
-    if (!ColoIsCapture(options.workload))
-    {
-        // Captures are played without their long silences; other pauses are meant as they are.
-        const TimeValue pause(Hours(24));
-        Config::SetDefault("ns3::ColoDialogueClient::MaxPause", pause);
-        Config::SetDefault("ns3::ColoDialogueServer::MaxPause", pause);
-    }
-    for (const auto& [name, value] : options.attributes)
-    {
-        Config::SetDefault(name, StringValue(value));
-    }
-}
-
 /** The network, as in README's drawing. */
 class World
 {
@@ -88,6 +59,10 @@ class World
     void AddServer(const ColoGuestPlace& place);
     void AddClient();
     void Observe();
+    void ObserveClient();
+    void ObservePair();
+    void Draw();
+    void WatchProgress();
     void EnablePcaps();
     void ClosePcaps();
     void NoteVerdict(const ColoVerdict& verdict);
@@ -99,13 +74,19 @@ class World
     std::shared_ptr<const ColoDialogue> m_dialogue;
     const ColoRunNotes& m_notes;
     Ptr<Node> m_client;
+    Ptr<Node> m_switch;
     ColoLinkDevice::Ends m_clientLink;
+    ColoLinkDevice::Ends m_primaryLink;
     ColoPair m_pair;
     Ptr<ColoDialogueClient> m_clientApplication;
     std::vector<Ptr<ColoDialogueServer>> m_servers;
     std::map<std::string, Ptr<PcapFileWrapper>> m_pcaps; //!< by name of the file
     Time m_finishedAt;
     int64_t m_stream{0};
+    std::optional<ColoTimeline> m_timeline;
+    std::optional<ColoAnimation> m_animation;
+    std::optional<ColoFlowMonitor> m_flowMonitor;
+    std::optional<ColoStuckWatch> m_stuckWatch;
     ColoRunResult m_result;
 };
 
@@ -139,16 +120,16 @@ void
 World::Wire(bool isProtected)
 {
     m_client = CreateObject<Node>();
-    auto lan = CreateObject<Node>();
+    m_switch = CreateObject<Node>();
     auto primaryHost = CreateObject<Node>();
     auto secondaryHost = CreateObject<Node>();
 
-    m_clientLink = ColoLinkDevice::Connect(m_client, lan, LAN_RATE, LAN_DELAY);
-    auto primaryLink = ColoLinkDevice::Connect(primaryHost, lan, LAN_RATE, LAN_DELAY);
+    m_clientLink = ColoLinkDevice::Connect(m_client, m_switch, LAN_RATE, LAN_DELAY);
+    m_primaryLink = ColoLinkDevice::Connect(primaryHost, m_switch, LAN_RATE, LAN_DELAY);
     auto lanSwitch = CreateObject<BridgeNetDevice>();
-    lan->AddDevice(lanSwitch);
+    m_switch->AddDevice(lanSwitch);
     lanSwitch->AddBridgePort(m_clientLink.second);
-    lanSwitch->AddBridgePort(primaryLink.second);
+    lanSwitch->AddBridgePort(m_primaryLink.second);
 
     InternetStackHelper stack;
     stack.SetIpv6StackInstall(false);
@@ -161,8 +142,8 @@ World::Wire(bool isProtected)
 
     ColoHelper helper;
     m_pair = isProtected
-                 ? helper.Install(primaryHost, primaryLink.first, secondaryHost, GUEST_ADDRESS)
-                 : helper.InstallUnprotected(primaryHost, primaryLink.first, GUEST_ADDRESS);
+                 ? helper.Install(primaryHost, m_primaryLink.first, secondaryHost, GUEST_ADDRESS)
+                 : helper.InstallUnprotected(primaryHost, m_primaryLink.first, GUEST_ADDRESS);
     m_stream += m_pair.AssignStreams(m_stream);
 }
 
@@ -192,10 +173,37 @@ World::AddClient()
 void
 World::Observe()
 {
+    m_result.pairs.emplace_back();
+    ObserveClient();
+    ObservePair();
+    if (m_notes.timeline)
+    {
+        m_timeline.emplace(m_notes.timeline);
+        m_timeline->Watch(0, m_pair);
+    }
+    if (m_notes.animation)
+    {
+        Draw();
+    }
+    if (m_options.flowMonitor)
+    {
+        m_flowMonitor.emplace(NodeContainer(m_client, m_pair.primary.node));
+    }
+    WatchProgress();
+}
+
+void
+World::ObserveClient()
+{
     m_clientApplication->TraceConnectWithoutContext("Latency",
                                                     MakeCallback(&World::NoteLatency, this));
     m_clientApplication->TraceConnectWithoutContext("Finished",
                                                     MakeCallback(&World::NoteFinished, this));
+}
+
+void
+World::ObservePair()
+{
     if (!m_pair.primaryProxy)
     {
         return;
@@ -205,22 +213,75 @@ World::Observe()
     m_pair.checkpointer->TraceConnectWithoutContext(
         "Checkpoint",
         Callback<void, const ColoCheckpoint&>([this](const ColoCheckpoint& checkpoint) {
-            m_result.checkpoints.push_back(checkpoint);
+            m_result.pairs.front().checkpoints.push_back(checkpoint);
         }));
+}
+
+/** Clients left, hosts right, guests beyond their hosts. */
+void
+World::Draw()
+{
+    m_animation.emplace(m_notes.animation);
+    m_animation->AddNode(m_client, "client", 10, 30);
+    m_animation->AddNode(m_switch, "switch", 30, 30);
+    m_animation->AddNode(m_pair.primary.bridge->GetNode(), "primary host", 50, 20);
+    m_animation->AddNode(m_pair.primary.node, "primary guest", 70, 20);
+    if (m_pair.primaryProxy)
+    {
+        m_animation->AddNode(m_pair.secondary.bridge->GetNode(), "secondary host", 50, 40);
+        m_animation->AddNode(m_pair.secondary.node, "secondary guest", 70, 40);
+        m_animation->AddLink(m_pair.secondary.tap);
+        m_animation->AddLink(m_pair.secDev);
+        m_animation->AddLink(m_pair.checkpointLink->GetDevices());
+    }
+    m_animation->AddLink(m_clientLink);
+    m_animation->AddLink(m_primaryLink);
+    m_animation->AddLink(m_pair.primary.tap);
+    m_animation->Watch(m_pair);
+}
+
+void
+World::WatchProgress()
+{
+    ColoStuckWatch::Room room;
+    room.progress = [this]() {
+        return m_clientApplication->GetBytesReceived() + m_clientApplication->GetBytesSent() +
+               m_clientApplication->GetConversationsCompleted();
+    };
+    room.open = [this]() { return ColoFindOpen(0, *m_clientApplication, *m_dialogue); };
+    const Time quiet = ColoStuckWatch::QUIET + ColoLongestSilence(*m_dialogue);
+    m_stuckWatch.emplace(m_options.time, quiet, std::move(room));
+    if (m_pair.primaryProxy)
+    {
+        m_stuckWatch->AddPair(m_pair.primaryProxy, m_pair.secondaryProxy);
+    }
+    m_stuckWatch->Start();
 }
 
 void
 World::EnablePcaps()
 {
-    auto enable = [&](const ColoLinkDevice::Ends& link, const std::string& file) {
-        m_pcaps[file] = ColoLinkDevice::EnablePcap(link, m_notes.pcapFolder + "/" + file);
-    };
-    enable(m_clientLink, "client.pcap");
-    enable(m_pair.primary.tap, "primary-tap0.pcap");
+    auto enable =
+        [&](const ColoLinkDevice::Ends& link, const std::string& name, const std::string& file) {
+            const auto& wanted = m_options.pcaps;
+            if (std::find(wanted.begin(), wanted.end(), name) == wanted.end())
+            {
+                return;
+            }
+            if (m_notes.pcap)
+            {
+                m_notes.pcap(file);
+            }
+            m_pcaps[file] = ColoLinkDevice::EnablePcap(link, m_notes.pcapFolder + "/" + file);
+        };
+    enable(m_clientLink, "client", "client.pcap");
+    enable(m_primaryLink, "eth0-primary", "eth0-primary.pcap");
+    enable(m_pair.primary.tap, "primary-tap", "primary-tap0.pcap");
     if (m_pair.primaryProxy)
     {
-        enable(m_pair.secondary.tap, "secondary-tap0.pcap");
-        enable(m_pair.secDev, "sec_dev.pcap");
+        enable(m_pair.secondary.tap, "secondary-tap", "secondary-tap0.pcap");
+        enable(m_pair.secDev, "sec_dev", "sec_dev.pcap");
+        enable(m_pair.checkpointLink->GetDevices(), "eth2", "eth2.pcap");
     }
 }
 
@@ -244,7 +305,7 @@ World::NoteVerdict(const ColoVerdict& verdict)
         verdict.event == ColoVerdict::RELEASE || verdict.event == ColoVerdict::RESEND;
     if (leaves && verdict.side == COLO_PRIMARY && !verdict.flow.empty())
     {
-        m_result.holdMs.push_back(verdict.held.GetNanoSeconds() / 1e6);
+        m_result.pairs.front().holdMs.push_back(verdict.held.GetNanoSeconds() / 1e6);
     }
     if (m_notes.verdict)
     {
@@ -267,6 +328,7 @@ World::NoteFinished()
 {
     m_finishedAt = Simulator::Now();
     m_result.isFinished = true;
+    m_stuckWatch->Stop();
     Simulator::Stop(GRACE);
 }
 
@@ -279,7 +341,14 @@ World::Collect()
     m_result.clientBytes = m_clientApplication->GetBytesReceived();
     m_result.clientResets = m_clientApplication->GetResets();
     m_result.clientDataErrors = m_clientApplication->GetDataErrors();
-    m_result.divergedResponses = m_servers.back()->GetTurnsDiverged();
+    if (m_flowMonitor)
+    {
+        m_result.flowTotals = m_flowMonitor->GetTotals();
+    }
+    m_result.isStuck = m_stuckWatch->IsStuck();
+    m_result.unfinished = m_stuckWatch->GetWords();
+    ColoPairResult& pair = m_result.pairs.front();
+    pair.divergedResponses = m_servers.back()->GetTurnsDiverged();
     if (!m_pair.primaryProxy)
     {
         return;
@@ -289,33 +358,62 @@ World::Collect()
     {
         if (stats.mismatches[reason])
         {
-            m_result.mismatches[static_cast<colo_reason>(reason)] = stats.mismatches[reason];
+            pair.mismatches[static_cast<colo_reason>(reason)] = stats.mismatches[reason];
         }
     }
-    m_result.coalesced = stats.coalesced;
-    m_result.releasedPackets = stats.released_packets;
-    m_result.releasedBytes = stats.released_bytes;
-    m_result.heldPackets = stats.held_packets;
+    pair.coalesced = stats.coalesced;
+    pair.releasedPackets = stats.released_packets;
+    pair.releasedBytes = stats.released_bytes;
+    pair.heldPackets = stats.held_packets;
 }
 
 ColoRunResult
 World::Run()
 {
-    Simulator::Stop(m_options.time);
-    Simulator::Run();
+    Simulator::Run(); // up to the limit, see ColoStuckWatch
     m_result.simSeconds = Simulator::Now().GetSeconds();
     m_result.events = Simulator::GetEventCount();
     Collect();
     ClosePcaps();
+    if (m_animation)
+    {
+        m_animation->End();
+    }
     return std::move(m_result);
 }
 
 } // namespace
 
-double
-ColoRunResult::GetThroughputMbps() const
+void
+SetColoWorldDefaults(const ColoScenarioOptions& options)
 {
-    return durationSeconds > 0 ? clientBytes * 8 / durationSeconds / 1e6 : 0;
+    Config::Reset(); // before the seed, which it resets as well
+    RngSeedManager::SetSeed(options.seed);
+    RngSeedManager::SetRun(1);
+    ColoPause::Enable();
+    GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
+
+    // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
+    // queues of txqueuelen frames.
+    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(1448));
+    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
+    // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
+    Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
+    Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
+    Config::SetDefault("ns3::ColoDialogueServer::Divergence", DoubleValue(options.divergence));
+    if (!ColoIsCapture(options.workload))
+    {
+        // Captures are played without their long silences; other pauses are meant as they are.
+        const TimeValue pause(Hours(24));
+        Config::SetDefault("ns3::ColoDialogueClient::MaxPause", pause);
+        Config::SetDefault("ns3::ColoDialogueServer::MaxPause", pause);
+    }
+    for (const auto& [name, value] : options.attributes)
+    {
+        Config::SetDefault(name, StringValue(value));
+    }
 }
 
 ColoRunResult
@@ -325,7 +423,7 @@ RunColoWorld(const ColoScenarioOptions& options,
              const ColoRunNotes& notes)
 {
     const auto start = std::chrono::steady_clock::now();
-    SetDefaults(options);
+    SetColoWorldDefaults(options);
     ColoRunResult result = World(options, std::move(dialogue), isProtected, notes).Run();
     Simulator::Destroy();
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
