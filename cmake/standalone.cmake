@@ -33,7 +33,8 @@ if(COLO_CCACHE)
 endif()
 
 find_path(NS3_INCLUDE_DIR ns3/core-module.h REQUIRED)
-foreach(module core network internet bridge applications traffic-control stats)
+foreach(module core network internet bridge applications traffic-control stats config-store
+               flow-monitor)
   find_library(NS3_${module}_LIBRARY ns3-${module} REQUIRED)
   add_library(ns3::${module} SHARED IMPORTED)
   set_target_properties(

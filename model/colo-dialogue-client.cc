@@ -89,24 +89,6 @@ ColoDialogueClient::SetDialogue(std::shared_ptr<const ColoDialogue> dialogue)
 }
 
 uint64_t
-ColoDialogueClient::GetBytesReceived() const
-{
-    return m_bytesReceived;
-}
-
-uint64_t
-ColoDialogueClient::GetBytesSent() const
-{
-    return m_bytesSent;
-}
-
-uint64_t
-ColoDialogueClient::GetRequestsCompleted() const
-{
-    return m_requestsCompleted;
-}
-
-uint64_t
 ColoDialogueClient::GetDataErrors() const
 {
     return m_dataErrors;
@@ -118,16 +100,29 @@ ColoDialogueClient::GetFirstDataError() const
     return m_firstDataError;
 }
 
-uint64_t
-ColoDialogueClient::GetResets() const
-{
-    return m_resets;
-}
-
 uint32_t
 ColoDialogueClient::GetConversationsCompleted() const
 {
     return m_completed;
+}
+
+std::vector<ColoDialogueClient::Standing>
+ColoDialogueClient::GetStandings() const
+{
+    std::vector<Standing> standings;
+    for (const auto& [index, listener] : m_listeners)
+    {
+        standings.push_back({index, false, 0, 0});
+    }
+    for (const auto& [index, conversation] : m_conversations)
+    {
+        const ColoDialogueCursor& cursor = conversation.cursor;
+        standings.push_back({index,
+                             conversation.phase != Phase::CONNECTING,
+                             cursor.GetTurn(),
+                             cursor.IsOver() ? 0 : cursor.GetLeft()});
+    }
+    return standings;
 }
 
 bool

@@ -39,6 +39,15 @@ class ColoDialogueClient : public Application
         uint64_t position;     //!< in the direction of the client, from 0
     };
 
+    /** Where a conversation stands that was begun and is not over. */
+    struct Standing
+    {
+        uint32_t conversation;
+        bool isConnected;
+        std::size_t turn; //!< of the script; its size if only the end is missing
+        uint64_t left;    //!< bytes of that turn
+    };
+
     /** TracedCallback signature: from a request's first byte to its response's last. */
     using LatencyTracedCallback = void (*)(Time latency);
 
@@ -52,19 +61,38 @@ class ColoDialogueClient : public Application
     void SetDialogue(std::shared_ptr<const ColoDialogue> dialogue);
 
     /** \return bytes received from the guest, right or wrong. */
-    uint64_t GetBytesReceived() const;
+    uint64_t GetBytesReceived() const
+    {
+        return m_bytesReceived;
+    }
+
     /** \return bytes handed to the sockets. */
-    uint64_t GetBytesSent() const;
+    uint64_t GetBytesSent() const
+    {
+        return m_bytesSent;
+    }
+
     /** \return answered client turns, where the client opened. */
-    uint64_t GetRequestsCompleted() const;
+    uint64_t GetRequestsCompleted() const
+    {
+        return m_requestsCompleted;
+    }
+
     /** \return received bytes that are wrong, come before their turn, or are beyond the script. */
     uint64_t GetDataErrors() const;
     /** \return the place of the first data error. */
     std::optional<Place> GetFirstDataError() const;
+
     /** \return connections that failed, were reset, or were closed by the guest too early. */
-    uint64_t GetResets() const;
+    uint64_t GetResets() const
+    {
+        return m_resets;
+    }
+
     /** \return conversations that ended as in the script. */
     uint32_t GetConversationsCompleted() const;
+    /** \return the conversations that were begun and are not over. */
+    std::vector<Standing> GetStandings() const;
     /** \return true once all of its conversations are over, be they completed or failed. */
     bool IsFinished() const;
 

@@ -88,7 +88,11 @@ ColoPrimaryProxy::GetTypeId()
                           "assumption, until the kernel modules are measured.",
                           TimeValue(NanoSeconds(100)),
                           MakeTimeAccessor(&ColoPrimaryProxy::m_costPerKib),
-                          MakeTimeChecker(Time()));
+                          MakeTimeChecker(Time()))
+            .AddTraceSource("Hold",
+                            "A packet of the primary guest begins to wait for the secondary's.",
+                            MakeTraceSourceAccessor(&ColoPrimaryProxy::m_holdTrace),
+                            "ns3::ColoProxy::VerdictTracedCallback");
     return tid;
 }
 
@@ -223,9 +227,25 @@ ColoPrimaryProxy::JudgeNext()
     }
     else
     {
+        const bool mayWait = frame->GetSide() == COLO_PRIMARY && !m_holdTrace.IsEmpty();
+        m_judged = mayWait ? frame.get() : nullptr;
         GetEngine().Input(std::move(frame), now);
+        if (m_judged)
+        {
+            m_holdTrace(MakeVerdict(ColoVerdict::HOLD, *m_judged)); // the engine has it still
+            m_judged = nullptr;
+        }
     }
     ArmDeadline();
+}
+
+void
+ColoPrimaryProxy::NoteLeaves(const ColoFrame& frame)
+{
+    if (&frame == m_judged)
+    {
+        m_judged = nullptr;
+    }
 }
 
 /** What softirq has queued is of the old epoch, so it is judged before the commit. */
@@ -246,14 +266,23 @@ ColoPrimaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 void
 ColoPrimaryProxy::Release(std::unique_ptr<ColoFrame> frame)
 {
+    NoteLeaves(*frame);
     Trace(ColoVerdict::RELEASE, *frame);
     Send(static_cast<const Held&>(*frame), frame->GetBytes(), frame->GetSize());
+}
+
+void
+ColoPrimaryProxy::Drop(std::unique_ptr<ColoFrame> frame)
+{
+    NoteLeaves(*frame);
+    ColoProxy::Drop(std::move(frame));
 }
 
 /** A kept ack: frames of the simulation have no segments. */
 void
 ColoPrimaryProxy::Emit(const ColoFrame& frame, std::vector<uint8_t> bytes)
 {
+    NoteLeaves(frame); // the core keeps it, but it waits for nothing
     Trace(ColoVerdict::RESEND, frame);
     Send(static_cast<const Held&>(frame), bytes.data(), bytes.size());
 }

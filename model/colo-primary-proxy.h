@@ -42,6 +42,7 @@ class ColoPrimaryProxy : public ColoProxy
     colo_side GetSecDevSide(const colo_shim& shim) const override;
 
     void Release(std::unique_ptr<ColoFrame> frame) override;
+    void Drop(std::unique_ptr<ColoFrame> frame) override;
     void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
     void Remirror(std::vector<uint8_t> bytes) override;
 
@@ -52,6 +53,7 @@ class ColoPrimaryProxy : public ColoProxy
     Time GetCost(const Held& frame) const;
     void Work();
     void JudgeNext();
+    void NoteLeaves(const ColoFrame& frame);
 
     Time m_intervalMin;
     Time m_intervalMax;
@@ -67,6 +69,8 @@ class ColoPrimaryProxy : public ColoProxy
     std::deque<std::unique_ptr<Held>> m_kcoloQueue; //!< what softirq has left for kcolo
     EventId m_kcoloEvent;
     std::deque<std::unique_ptr<Held>> m_inboundDuringPause;
+    const ColoFrame* m_judged{nullptr}; //!< the primary's, if Hold is traced; null once it left
+    TracedCallback<const ColoVerdict&> m_holdTrace;
 };
 
 } // namespace ns3

@@ -72,7 +72,7 @@ NowNs()
 const char*
 ColoVerdict::GetEventName() const
 {
-    static const char* const names[] = {"release", "resend", "drop", "mismatch", "commit"};
+    static const char* const names[] = {"release", "resend", "drop", "mismatch", "commit", "hold"};
     return names[event];
 }
 
@@ -159,7 +159,12 @@ ColoProxy::GetTypeId()
             .AddTraceSource("Stale",
                             "A frame on sec_dev was dropped: it is of another epoch.",
                             MakeTraceSourceAccessor(&ColoProxy::m_staleTrace),
-                            "ns3::Packet::TracedCallback");
+                            "ns3::Packet::TracedCallback")
+            .AddTraceSource("Action",
+                            "The core wants something done, such as a checkpoint: COLO_ACTION_* "
+                            "bits, and the epoch of the messages among them.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_actionTrace),
+                            "ns3::ColoProxy::ActionTracedCallback");
     return tid;
 }
 
@@ -330,16 +335,22 @@ ColoProxy::Trace(ColoVerdict::Event event, const ColoFrame& frame)
     {
         return;
     }
+    m_verdictTrace(MakeVerdict(event, frame));
+}
+
+ColoVerdict
+ColoProxy::MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame)
+{
     const colo_packet& packet = frame.GetPacket();
     const bool isTcp = packet.kind == COLO_KIND_TCP;
     const bool isOfFlow = isTcp || packet.kind == COLO_KIND_DATAGRAM;
-    m_verdictTrace({event,
-                    frame.GetSide(),
-                    static_cast<colo_reason>(packet.reason),
-                    isOfFlow ? ColoKeyToString(frame.GetKey()) : std::string(),
-                    isTcp ? packet.seq : 0,
-                    packet.payload_len,
-                    Simulator::Now() - static_cast<const Held&>(frame).arrived});
+    return {event,
+            frame.GetSide(),
+            static_cast<colo_reason>(packet.reason),
+            isOfFlow ? ColoKeyToString(frame.GetKey()) : std::string(),
+            isTcp ? packet.seq : 0,
+            packet.payload_len,
+            Simulator::Now() - static_cast<const Held&>(frame).arrived};
 }
 
 void
@@ -365,6 +376,7 @@ ColoProxy::Mismatch(const colo_mismatch& mismatch)
 void
 ColoProxy::Act(uint32_t actions, uint32_t epoch)
 {
+    m_actionTrace(actions, epoch);
     if (m_actionCallback)
     {
         m_actionCallback(actions, epoch);

@@ -41,7 +41,8 @@ struct ColoVerdict
         RESEND,
         DROP,
         MISMATCH,
-        COMMIT
+        COMMIT,
+        HOLD //!< only told by the trace source Hold
     };
 
     Event event;
@@ -52,7 +53,7 @@ struct ColoVerdict
     uint32_t bytes;     //!< payload
     Time held;          //!< from its arrival at the proxy
 
-    /** \return "release", "resend", "drop", "mismatch", "commit". */
+    /** \return "release", "resend", "drop", "mismatch", "commit", "hold". */
     const char* GetEventName() const;
     /** \return "primary", "secondary", "inbound". */
     const char* GetSideName() const;
@@ -72,6 +73,10 @@ class ColoProxy : public Object, protected ColoEngineRoom
 
     /** TracedCallback signature for Verdict. */
     using VerdictTracedCallback = void (*)(const ColoVerdict& verdict);
+
+    /** TracedCallback signature for Action: bits COLO_ACTION_*, epoch of the messages among them.
+     */
+    using ActionTracedCallback = void (*)(uint32_t actions, uint32_t epoch);
 
     /**
      * \brief Get the type ID.
@@ -164,6 +169,8 @@ class ColoProxy : public Object, protected ColoEngineRoom
                       const Address& destination);
     void SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet);
     void Trace(ColoVerdict::Event event, const ColoFrame& frame);
+    /** \return what the traces tell of a frame. */
+    static ColoVerdict MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame);
 
     void Drop(std::unique_ptr<ColoFrame> frame) override;
     void Mismatch(const colo_mismatch& mismatch) override;
@@ -195,6 +202,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
     uint64_t m_armedNs{COLO_NEVER_NS};
     TracedCallback<const ColoVerdict&> m_verdictTrace;
     TracedCallback<Ptr<const Packet>> m_staleTrace;
+    TracedCallback<uint32_t, uint32_t> m_actionTrace;
 };
 
 } // namespace ns3

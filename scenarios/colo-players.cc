@@ -192,7 +192,7 @@ ColoPlayers::AddClient(uint32_t client)
         Ptr<ColoDatagramAsker> asker = AddAsker(node, false, client);
         asker->SetAttribute("RemoteAddress", guest);
         asker->TraceConnectWithoutContext("Latency", MakeCallback(&ColoPlayers::Latency, this));
-        m_askers.insert(m_askers.begin() + client, asker);
+        m_askers.push_back(asker);
         Await(asker);
     }
     if (Has(ColoTransport::UDP, ColoOpener::GUEST))
@@ -257,10 +257,20 @@ ColoPlayers::GetClients() const
     return m_clients;
 }
 
-const std::vector<Ptr<ColoDatagramAsker>>&
-ColoPlayers::GetAskers() const
+uint64_t
+ColoPlayers::GetProgress() const
 {
-    return m_askers;
+    uint64_t progress = 0;
+    for (const auto& client : m_clients)
+    {
+        progress += client->GetBytesReceived() + client->GetBytesSent() +
+                    client->GetConversationsCompleted();
+    }
+    for (const auto& application : m_clientDatagrams)
+    {
+        progress += application->GetBytesReceived() + application->GetBytesSent();
+    }
+    return progress;
 }
 
 ColoPlayers::Counts

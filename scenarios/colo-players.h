@@ -57,10 +57,10 @@ class ColoPlayers
     const ColoDialogue& GetDialogue() const;
     /** \return what clients have seen so far. */
     Counts Count() const;
+    /** \return a number that grows with all that is said and heard. */
+    uint64_t GetProgress() const;
     /** \return those who play the TCP conversations, in the order of the clients. */
     const std::vector<Ptr<ColoDialogueClient>>& GetClients() const;
-    /** \return those who ask by UDP: the clients, then the primary guest. */
-    const std::vector<Ptr<ColoDatagramAsker>>& GetAskers() const;
 
     /**
      * The script of another pair, which must neither say the same nor ask at the same ports of the

@@ -52,42 +52,83 @@ Distribution::Distribution(std::vector<double> values)
     max = values.back();
 }
 
-std::vector<double>
-PausesMs(const ColoRunResult& result)
-{
-    std::vector<double> pauses;
-    for (const ColoCheckpoint& checkpoint : result.checkpoints)
-    {
-        pauses.push_back((checkpoint.resumed - checkpoint.paused).GetNanoSeconds() / 1e6);
-    }
-    return pauses;
-}
-
-/** From one checkpoint's request to the next one's. */
-std::vector<double>
-IntervalsMs(const ColoRunResult& result)
-{
-    std::vector<double> intervals;
-    for (std::size_t i = 1; i < result.checkpoints.size(); i++)
-    {
-        const Time from = result.checkpoints[i - 1].requested;
-        intervals.push_back((result.checkpoints[i].requested - from).GetNanoSeconds() / 1e6);
-    }
-    return intervals;
-}
-
 /** How often for each reason. */
 using ReasonCounts = std::map<colo_reason, uint64_t>;
 
-ReasonCounts
-CheckpointReasons(const ColoRunResult& result)
+void
+Add(ReasonCounts& sum, const ReasonCounts& counts)
 {
-    ReasonCounts reasons;
-    for (const ColoCheckpoint& checkpoint : result.checkpoints)
+    for (const auto& [reason, count] : counts)
     {
-        reasons[checkpoint.reason]++;
+        sum[reason] += count;
     }
-    return reasons;
+}
+
+void
+Add(std::vector<double>& all, const std::vector<double>& values)
+{
+    all.insert(all.end(), values.begin(), values.end());
+}
+
+/** Of one pair, or of all of a run. */
+struct PairFigures
+{
+    PairFigures() = default;
+    explicit PairFigures(const ColoPairResult& pair);
+    explicit PairFigures(const std::vector<ColoPairResult>& pairs);
+
+    void Add(const PairFigures& other);
+
+    uint64_t checkpoints{0};
+    ReasonCounts checkpointReasons;
+    ReasonCounts mismatches;
+    uint64_t coalesced{0};
+    uint64_t divergedResponses{0};
+    std::vector<double> intervalsMs;
+    std::vector<double> pausesMs;
+    std::vector<double> holdMs;
+    uint64_t releasedPackets{0};
+    uint64_t releasedBytes{0};
+    uint64_t heldPackets{0};
+};
+
+PairFigures::PairFigures(const ColoPairResult& pair)
+    : checkpoints(pair.checkpoints.size()),
+      checkpointReasons(pair.GetCheckpointReasons()),
+      mismatches(pair.mismatches),
+      coalesced(pair.coalesced),
+      divergedResponses(pair.divergedResponses),
+      intervalsMs(pair.GetIntervalsMs()),
+      pausesMs(pair.GetPausesMs()),
+      holdMs(pair.holdMs),
+      releasedPackets(pair.releasedPackets),
+      releasedBytes(pair.releasedBytes),
+      heldPackets(pair.heldPackets)
+{
+}
+
+PairFigures::PairFigures(const std::vector<ColoPairResult>& pairs)
+{
+    for (const ColoPairResult& pair : pairs)
+    {
+        Add(PairFigures(pair));
+    }
+}
+
+void
+PairFigures::Add(const PairFigures& other)
+{
+    checkpoints += other.checkpoints;
+    ns3::Add(checkpointReasons, other.checkpointReasons);
+    ns3::Add(mismatches, other.mismatches);
+    coalesced += other.coalesced;
+    divergedResponses += other.divergedResponses;
+    ns3::Add(intervalsMs, other.intervalsMs);
+    ns3::Add(pausesMs, other.pausesMs);
+    ns3::Add(holdMs, other.holdMs);
+    releasedPackets += other.releasedPackets;
+    releasedBytes += other.releasedBytes;
+    heldPackets += other.heldPackets;
 }
 
 /** In words: a name such as "bytes" beside a number would read as a size. */
@@ -164,23 +205,101 @@ DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
                     result.clientBytes,
                     result.clientDataErrors,
                     result.clientResets,
-                    result.isFinished ? "" : "; NOT over within --time");
+                    result.isFinished ? ""
+                    : result.isStuck  ? "; NOT over, stuck"
+                                      : "; NOT over within --time");
     return text;
 }
 
 std::string
-DescribeProtection(const ColoRunResult& result)
+DescribeProtection(const PairFigures& figures)
 {
-    return fmt::format("Checkpoints  {}\n"
-                       "Mismatches   {}{}\n"
-                       "Released     {} packets, {} bytes; {} packets had to wait\n",
-                       DescribeReasons(CheckpointReasons(result)),
-                       DescribeReasons(result.mismatches),
-                       result.coalesced ? fmt::format("; {} shared a checkpoint", result.coalesced)
-                                        : "",
-                       result.releasedPackets,
-                       result.releasedBytes,
-                       result.heldPackets);
+    return fmt::format(
+        "Checkpoints  {}\n"
+        "Mismatches   {}{}\n"
+        "Released     {} packets, {} bytes; {} packets had to wait\n",
+        DescribeReasons(figures.checkpointReasons),
+        DescribeReasons(figures.mismatches),
+        figures.coalesced ? fmt::format("; {} shared a checkpoint", figures.coalesced) : "",
+        figures.releasedPackets,
+        figures.releasedBytes,
+        figures.heldPackets);
+}
+
+/** A row each, for what may differ between pairs. */
+std::string
+DescribePairs(const std::vector<ColoPairResult>& pairs)
+{
+    std::string text = fmt::format("\n  {:<22} {:>11} {:>10} {:>9} {:>9} {:>9}\n",
+                                   "pair",
+                                   "checkpoints",
+                                   "mismatches",
+                                   "released",
+                                   "held",
+                                   "pause ms");
+    for (std::size_t i = 0; i < pairs.size(); i++)
+    {
+        const PairFigures figures(pairs[i]);
+        uint64_t mismatches = 0;
+        for (const auto& [reason, count] : figures.mismatches)
+        {
+            mismatches += count;
+        }
+        text += fmt::format("  {:<22} {:>11} {:>10} {:>9} {:>9} {:>9.3f}\n",
+                            i,
+                            figures.checkpoints,
+                            mismatches,
+                            figures.releasedPackets,
+                            figures.heldPackets,
+                            Distribution(figures.pausesMs).mean);
+    }
+    return text;
+}
+
+std::string
+DescribeFlows(const ColoFlowTotals& totals)
+{
+    return fmt::format(
+        "Flows        {}: {} packets sent, {} received, {} lost; {:.3f} ms under way\n",
+        totals.flows,
+        totals.txPackets,
+        totals.rxPackets,
+        totals.lostPackets,
+        totals.delayMsMean);
+}
+
+Json
+ToJson(const ColoFlowTotals& totals)
+{
+    return {
+        {"flows", totals.flows},
+        {"tx_packets", totals.txPackets},
+        {"tx_bytes", totals.txBytes},
+        {"rx_packets", totals.rxPackets},
+        {"rx_bytes", totals.rxBytes},
+        {"lost_packets", totals.lostPackets},
+        {"delay_ms_mean", totals.delayMsMean},
+        {"jitter_ms_mean", totals.jitterMsMean},
+    };
+}
+
+/** The keys of a run's totals as well as of each pair. */
+Json
+ToJson(const PairFigures& figures)
+{
+    return {
+        {"checkpoints", figures.checkpoints},
+        {"checkpoint_reasons", ToJson(figures.checkpointReasons)},
+        {"mismatches", ToJson(figures.mismatches)},
+        {"mismatches_coalesced", figures.coalesced},
+        {"diverged_responses", figures.divergedResponses},
+        {"interval_ms", ToJson(figures.intervalsMs)},
+        {"pause_ms", ToJson(figures.pausesMs)},
+        {"hold_ms", ToJson(figures.holdMs)},
+        {"released_packets", figures.releasedPackets},
+        {"released_bytes", figures.releasedBytes},
+        {"held_packets", figures.heldPackets},
+    };
 }
 
 std::string
@@ -203,10 +322,15 @@ ColoReportTable(const ColoScenarioOptions& options,
     std::string times;
     if (options.isProtected)
     {
-        table += DescribeProtection(result);
-        times += DescribeMs("checkpoint interval", IntervalsMs(result));
-        times += DescribeMs("checkpoint pause", PausesMs(result));
-        times += DescribeMs("packet held", result.holdMs);
+        const PairFigures figures(result.pairs);
+        table += DescribeProtection(figures);
+        times += DescribeMs("checkpoint interval", figures.intervalsMs);
+        times += DescribeMs("checkpoint pause", figures.pausesMs);
+        times += DescribeMs("packet held", figures.holdMs);
+    }
+    if (result.flowTotals)
+    {
+        table += DescribeFlows(*result.flowTotals);
     }
     const char* protection = options.isProtected ? "protected" : "unprotected";
     times += DescribeMs(fmt::format("latency {}", protection), result.latencyMs);
@@ -224,6 +348,10 @@ ColoReportTable(const ColoScenarioOptions& options,
                          "max",
                          times);
     table += fmt::format("\n  {:<22} {:>9} {:>9}\n{}", "client", "Mbit/s", "seconds", throughputs);
+    if (options.isProtected && result.pairs.size() > 1)
+    {
+        table += DescribePairs(result.pairs);
+    }
     return table;
 }
 
@@ -242,25 +370,30 @@ ColoReportJson(const ColoScenarioOptions& options,
         {"sim_s", result.simSeconds},
         {"wall_s", result.wallSeconds},
         {"events", result.events},
-        {"checkpoints", result.checkpoints.size()},
-        {"checkpoint_reasons", ToJson(CheckpointReasons(result))},
-        {"mismatches", ToJson(result.mismatches)},
-        {"mismatches_coalesced", result.coalesced},
-        {"diverged_responses", result.divergedResponses},
-        {"interval_ms", ToJson(IntervalsMs(result))},
-        {"pause_ms", ToJson(PausesMs(result))},
-        {"hold_ms", ToJson(result.holdMs)},
+    };
+    json.update(ToJson(PairFigures(result.pairs)));
+    json.update(Json{
         {"latency_ms", ToJson(result.latencyMs)},
-        {"released_packets", result.releasedPackets},
-        {"released_bytes", result.releasedBytes},
-        {"held_packets", result.heldPackets},
         {"requests_completed", result.requestsCompleted},
         {"client_bytes", result.clientBytes},
         {"duration_s", result.durationSeconds},
         {"throughput_mbps", result.GetThroughputMbps()},
         {"client_resets", result.clientResets},
         {"client_data_errors", result.clientDataErrors},
-    };
+    });
+    json["pairs"] = Json::array();
+    for (const ColoPairResult& pair : result.pairs)
+    {
+        json["pairs"].push_back(ToJson(PairFigures(pair)));
+    }
+    if (result.flowTotals)
+    {
+        json["flow_monitor"] = ToJson(*result.flowTotals);
+    }
+    if (!result.unfinished.empty())
+    {
+        json["unfinished"] = result.unfinished;
+    }
     if (unprotected)
     {
         json["unprotected"] = {

@@ -24,6 +24,23 @@ namespace
 
 /** The draft folder's path, empty without one; plain memory, as a handler of signals reads it. */
 char g_draft[PATH_MAX] = "";
+/** Names of files besides FILES, each with its end, and an empty one behind the last. */
+char g_expected[1 << 16] = "";
+
+/** \param use is given the name of each file that a run may leave. */
+template <typename Use>
+void
+ForEachFile(Use use)
+{
+    for (const char* name : ColoResultFolder::FILES)
+    {
+        use(name);
+    }
+    for (const char* name = g_expected; *name; name += std::strlen(name) + 1)
+    {
+        use(name);
+    }
+}
 
 [[noreturn]] void
 Fail(const fs::path& path, const std::string& why)
@@ -74,6 +91,7 @@ ColoResultFolder::ColoResultFolder(const std::string& folder)
         Fail(folder, std::strerror(error));
     }
     GiveUsualRights(g_draft);
+    g_expected[0] = '\0';
 }
 
 ColoResultFolder::~ColoResultFolder()
@@ -88,16 +106,36 @@ ColoResultFolder::RemoveDraft()
     {
         return;
     }
-    for (const char* name : FILES)
-    {
-        char path[sizeof(g_draft) + 32];
+    ForEachFile([](const char* name) {
+        char path[sizeof(g_draft) + NAME_MAX + 2];
         std::strcpy(path, g_draft);
         std::strcat(path, "/");
         std::strcat(path, name);
         unlink(path);
-    }
+    });
     rmdir(g_draft);
     g_draft[0] = '\0';
+}
+
+void
+ColoResultFolder::Expect(const std::string& file)
+{
+    std::size_t used = 0;
+    bool isKnown = false;
+    ForEachFile([&](const char* name) {
+        isKnown = isKnown || file == name;
+        used += name >= g_expected && name < std::end(g_expected) ? std::strlen(name) + 1 : 0;
+    });
+    if (isKnown)
+    {
+        return;
+    }
+    if (file.size() > NAME_MAX || used + file.size() + 2 > sizeof(g_expected))
+    {
+        Fail(m_folder / file, std::strerror(ENAMETOOLONG));
+    }
+    g_expected[used + file.size() + 1] = '\0'; // first: a signal may come in between
+    std::strcpy(g_expected + used, file.c_str());
 }
 
 std::string
@@ -137,15 +175,13 @@ ColoResultFolder::CloseFiles()
 void
 ColoResultFolder::MoveFiles()
 {
-    for (const char* name : FILES)
-    {
+    ForEachFile([this](const char* name) {
         if (fs::is_directory(m_folder / name))
         {
             Fail(m_folder / name, "is a folder");
         }
-    }
-    for (const char* name : FILES)
-    {
+    });
+    ForEachFile([this](const char* name) {
         const fs::path from = fs::path(g_draft) / name;
         if (fs::exists(from))
         {
@@ -155,7 +191,7 @@ ColoResultFolder::MoveFiles()
         {
             fs::remove(m_folder / name);
         }
-    }
+    });
 }
 
 void

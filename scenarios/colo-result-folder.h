@@ -33,15 +33,27 @@ class ColoResultFolder
     /** The files that a run may leave; those of an earlier run go when results are committed. */
     static constexpr const char* FILES[] = {"summary.json",
                                             "verdicts.jsonl",
+                                            "timeline.jsonl",
+                                            "netanim.xml",
                                             "client.pcap",
                                             "primary-tap0.pcap",
                                             "secondary-tap0.pcap",
-                                            "sec_dev.pcap"};
+                                            "sec_dev.pcap",
+                                            "lan.pcap",
+                                            "eth0-primary.pcap",
+                                            "eth0-secondary.pcap",
+                                            "eth2.pcap"};
 
     /** Delete the draft, if there is one. Fit for a handler of signals. */
     static void RemoveDraft();
 
-    /** \return where to write FILES until Commit(). */
+    /**
+     * A run may leave this file as well.
+     * \param file its name, without a folder.
+     * \throws ColoUsageError if that is too much.
+     */
+    void Expect(const std::string& file);
+    /** \return where to write these files until Commit(). */
     std::string GetPath() const;
     /**
      * \param file name of a file; made if need be.

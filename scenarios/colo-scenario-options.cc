@@ -3,12 +3,13 @@
  */
 #include "colo-scenario-options.h"
 
+#include "colo-attribute.h"
+#include "colo-config-file.h"
 #include "colo-sudden-end.h"
 #include "colo-workload-options.h"
+#include "colo-world.h"
 
 #include "ns3/config.h"
-#include "ns3/string.h"
-#include "ns3/type-id.h"
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -25,8 +26,6 @@ namespace
 {
 
 namespace po = boost::program_options;
-
-const std::string ATTRIBUTE_PREFIX = "ns3::";
 
 const char* const ABOUT = R"(Usage: colo-scenario [options]
 
@@ -46,10 +45,25 @@ Any ns-3 attribute: --ns3::Class::Attribute=value, such as
   --ns3::ColoPrimaryProxy::AckPolicy=Clamp    lower acks instead of holding them
   --ns3::ColoCheckpointer::StateSize=67108864 bytes that a checkpoint moves
 
-Results in --out: summary.json, verdicts.jsonl (a line a verdict), captures.
+Results in --out: summary.json, verdicts.jsonl (a line a verdict), captures, and
+  timeline.jsonl  in the order of time: packets held, released and dropped,
+                  mismatches, phases of checkpoints, pauses of guests
+  netanim.xml     frames on all links (the first 100000, as they are sent; what a
+                  link loses does not show), guests red while they stand still,
+                  primary hosts orange from a mismatch to its checkpoint's end
 
-Exit status: 0 done, 1 the workload did not end well (a reset, a wrong byte, or
-not over within --time), 2 wrong usage or input.
+FlowMonitor counts the packets that clients and primary guests send each other, those
+sent again as well, with the time that the proxy held them. Secondary guests are left
+out: what they send only gets compared.
+
+A saved file has what ns3::ConfigStore writes (raw text: default, global) and a line
+such as option lag "1ms" for each option but those that say where results go. The same
+run comes of it. What the command line says wins, and an attribute wins over the option
+that sets it.
+
+Exit status: 0 done, 1 the workload did not end well (a reset, a wrong byte, not
+over within --time, or stuck: no byte for 300 s and the longest pause of the
+workload, or nothing left to happen), 2 wrong usage or input.
 )";
 
 Time
@@ -105,97 +119,25 @@ DescribeOptions()
     options.add_options()("netanim", "leave netanim.xml in --out, for NetAnim");
     options.add_options()("flow-monitor",
                           "count packets with ns-3's FlowMonitor, on clients and primary guests");
+    add("save-config", "FILE", nullptr, "write all options and attributes, as they are, to a file");
+    add("config", "FILE", nullptr, "take them from a file; the command line wins");
     return options;
 }
 
-std::pair<std::string, std::string>
-ReadAttribute(const po::option& option)
-{
-    if (option.string_key.rfind(ATTRIBUTE_PREFIX, 0) != 0)
-    {
-        throw ColoUsageError(
-            fmt::format("unknown option {}; --help lists them", option.original_tokens.front()));
-    }
-    if (option.value.size() != 1 || option.original_tokens.size() != 1)
-    {
-        throw ColoUsageError(
-            fmt::format("option --{0}: needs a value, as in --{0}=VALUE", option.string_key));
-    }
-    return {option.string_key, option.value.front()};
-}
-
-/** \return whether a class has an attribute of its own, as Config::SetDefault() wants it. */
-bool
-HasAttribute(TypeId type, const std::string& attribute, TypeId::AttributeInformation& information)
-{
-    for (std::size_t i = 0; i < type.GetAttributeN(); i++)
-    {
-        information = type.GetAttribute(i);
-        if (information.name == attribute)
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
 void
-CheckAttribute(const std::string& name, const std::string& value)
-{
-    const std::size_t split = name.rfind("::");
-    const std::string className = name.substr(0, split);
-    const std::string attribute = name.substr(split + 2);
-    TypeId type;
-    if (!TypeId::LookupByNameFailSafe(className, &type))
-    {
-        throw ColoUsageError(fmt::format("option --{}: there is no class {}", name, className));
-    }
-    TypeId::AttributeInformation information;
-    if (!HasAttribute(type, attribute, information))
-    {
-        std::string advice;
-        while (advice.empty() && type.HasParent())
-        {
-            type = type.GetParent();
-            if (HasAttribute(type, attribute, information))
-            {
-                advice = fmt::format(" of its own; set {}::{}", type.GetName(), attribute);
-            }
-        }
-        throw ColoUsageError(
-            fmt::format("option --{}: {} has no such attribute{}", name, className, advice));
-    }
-    const std::string objectClass = value.substr(0, value.find('['));
-    if (information.checker->GetValueTypeName() == "ns3::PointerValue" &&
-        !TypeId::LookupByNameFailSafe(objectClass, &type))
-    {
-        throw ColoUsageError(fmt::format("option --{}: there is no class {}", name, objectClass));
-    }
-    // ns-3 ends the program for some values that it cannot read, but says why.
-    ColoBlameForSuddenEnd(fmt::format("option --{}", name));
-    if (!Config::SetDefaultFailSafe(name, StringValue(value)))
-    {
-        throw ColoUsageError(fmt::format("option --{}: '{}' is not allowed; it takes {}",
-                                         name,
-                                         value,
-                                         information.checker->GetUnderlyingTypeInformation()));
-    }
-}
-
-void
-CheckAttributes(const std::vector<std::pair<std::string, std::string>>& attributes)
+CheckAttributes(const std::vector<ColoAttribute>& attributes)
 {
     std::set<std::string> names;
     std::string blame;
-    for (const auto& [name, value] : attributes)
+    for (const ColoAttribute& attribute : attributes)
     {
-        if (!names.insert(name).second)
+        if (!names.insert(attribute.name).second)
         {
             throw ColoUsageError(
-                fmt::format("option '--{}' cannot be specified more than once", name));
+                fmt::format("option '--{}' cannot be specified more than once", attribute.name));
         }
-        CheckAttribute(name, value);
-        blame += fmt::format("{} --{}={}", blame.empty() ? "option" : "", name, value);
+        ColoTryAttribute(attribute);
+        blame += fmt::format("{}{}={}", blame.empty() ? "" : " ", attribute.place, attribute.value);
     }
     Config::Reset();              // this was only to find out
     ColoBlameForSuddenEnd(blame); // some values only show as they are used
@@ -319,23 +261,30 @@ CheckContradictions(const po::variables_map& values, const ColoScenarioOptions& 
     }
 }
 
-} // namespace
-
-std::optional<ColoScenarioOptions>
-ParseColoScenarioOptions(int argc, char* argv[])
+/** \return what makes a run: all options but where results go. */
+ColoConfigFile::Options
+DescribeForFile(const po::variables_map& values)
 {
-    const po::options_description description = DescribeOptions();
-    ColoScenarioOptions options;
-    const po::variables_map values =
-        ColoReadCommandLine(argc, argv, description, [&](const po::option& option) {
-            options.attributes.push_back(ReadAttribute(option));
-        });
-    if (values.count("help"))
+    static const std::set<std::string>
+        elsewhere{"config", "help", "netanim", "out", "pcap", "save-config", "trace"};
+    ColoConfigFile::Options options;
+    for (const auto& [name, value] : values)
     {
-        std::cout << ABOUT << "\n" << description << "\n" << ColoHelpWorkloads() << MORE;
-        return std::nullopt;
+        if (elsewhere.count(name))
+        {
+            continue;
+        }
+        const auto* text = boost::any_cast<std::string>(&value.value());
+        options.emplace_back(name, text ? *text : "");
     }
+    return options;
+}
 
+/** Everything but attributes. */
+ColoScenarioOptions
+Convert(const po::variables_map& values)
+{
+    ColoScenarioOptions options;
     auto text = [&](const char* name) { return values[name].as<std::string>(); };
     auto integer = [&](const char* name, uint64_t min, uint64_t max) {
         return ColoParseNumber<uint64_t>(name, text(name), min, max);
@@ -365,7 +314,96 @@ ParseColoScenarioOptions(int argc, char* argv[])
     options.netanim = values.count("netanim");
     options.flowMonitor = values.count("flow-monitor");
     CheckContradictions(values, options);
-    CheckAttributes(options.attributes);
+    options.saveConfig = values.count("save-config") ? text("save-config") : "";
+    options.texts = DescribeForFile(values);
+    return options;
+}
+
+/** The command line wins over the file that it names. */
+ColoScenarioOptions
+ReadConfig(po::variables_map& values,
+           const po::options_description& description,
+           std::vector<ColoAttribute>& attributes)
+{
+    const ColoConfigFile file(values["config"].as<std::string>());
+    const po::parsed_options fromFile = file.GetOptions(description);
+    std::set<std::string> given;
+    for (const auto& [name, value] : values)
+    {
+        if (!value.defaulted())
+        {
+            given.insert(name);
+        }
+    }
+    po::store(fromFile, values); // leaves alone what the command line has
+    ColoScenarioOptions options;
+    try
+    {
+        options = Convert(values);
+    }
+    catch (const ColoUsageError& error)
+    {
+        throw ColoUsageError(file.Locate(error.what(), given));
+    }
+    // Most of the file's attributes are as its options make them. Those that are not count.
+    ColoScenarioOptions baseline = options;
+    try
+    {
+        po::variables_map alone;
+        po::store(fromFile, alone);
+        baseline = Convert(alone);
+    }
+    catch (const ColoUsageError&)
+    {
+        // Part of a run, which the command line completes.
+    }
+    SetColoWorldDefaults(baseline);
+    std::vector<ColoAttribute> merged = file.FindAttributes();
+    Config::Reset();
+    for (const ColoAttribute& attribute : attributes)
+    {
+        merged.erase(std::remove_if(
+                         merged.begin(),
+                         merged.end(),
+                         [&](const ColoAttribute& other) { return other.name == attribute.name; }),
+                     merged.end());
+        merged.push_back(attribute);
+    }
+    CheckAttributes(merged);
+    attributes = std::move(merged);
+    return options;
+}
+
+} // namespace
+
+std::optional<ColoScenarioOptions>
+ParseColoScenarioOptions(int argc, char* argv[])
+{
+    const po::options_description description = DescribeOptions();
+    std::vector<ColoAttribute> attributes;
+    po::variables_map values =
+        ColoReadCommandLine(argc, argv, description, [&](const po::option& option) {
+            attributes.push_back(ColoReadAttribute(option));
+        });
+    if (values.count("help"))
+    {
+        std::cout << ABOUT << "\n" << description << "\n" << ColoHelpWorkloads() << MORE;
+        return std::nullopt;
+    }
+    CheckAttributes(attributes);
+    ColoScenarioOptions options;
+    if (values.count("config"))
+    {
+        options = ReadConfig(values, description, attributes);
+    }
+    else
+    {
+        options = Convert(values);
+    }
+    for (const auto& [name, value, place] : attributes)
+    {
+        options.attributes.emplace_back(name, value);
+    }
     return options;
 }
 

@@ -40,6 +40,9 @@ struct ColoScenarioOptions
     bool trace;                     //!< leaves timeline.jsonl
     bool netanim;                   //!< leaves netanim.xml
     bool flowMonitor;               //!< counts with ns-3's FlowMonitor
+    std::string saveConfig;         //!< file for all of this, empty for none
+    /** The options that make the run, by name, as they are written. */
+    std::vector<std::pair<std::string, std::string>> texts;
     /** Attributes set by --ns3::Class::Attribute=value, checked. */
     std::vector<std::pair<std::string, std::string>> attributes;
 };

@@ -4,6 +4,7 @@
  * A protected guest pair under one workload: options in, table and files out.
  */
 #include "colo-command-line.h"
+#include "colo-config-file.h"
 #include "colo-report.h"
 #include "colo-result-folder.h"
 #include "colo-scenario-options.h"
@@ -90,6 +91,11 @@ Run(const ColoScenarioOptions& options)
         folder.emplace(options.out);
     }
 
+    if (!options.saveConfig.empty())
+    {
+        SetColoWorldDefaults(options);
+        ColoConfigFile::Save(options.saveConfig, options.texts);
+    }
     std::optional<ColoRunResult> unprotected;
     ColoRunResult result;
     {
@@ -102,9 +108,21 @@ Run(const ColoScenarioOptions& options)
         if (folder)
         {
             notes.pcapFolder = folder->GetPath();
+            notes.pcap = [&](const std::string& file) { folder->Expect(file); };
             notes.verdict = [&](const ColoVerdict& verdict) {
                 folder->Append("verdicts.jsonl", ColoReportVerdict(verdict, Simulator::Now()));
             };
+            auto append = [&](const char* file) {
+                return [&folder, file](const std::string& text) { folder->Append(file, text); };
+            };
+            if (options.trace)
+            {
+                notes.timeline = append("timeline.jsonl");
+            }
+            if (options.netanim)
+            {
+                notes.animation = append("netanim.xml");
+            }
         }
         result = RunColoWorld(options, dialogue, options.isProtected, notes);
     }
@@ -116,6 +134,14 @@ Run(const ColoScenarioOptions& options)
         folder->Commit();
     }
     fmt::print("{}", ColoReportTable(options, result, unprotected));
+    if (unprotected && !unprotected->unfinished.empty())
+    {
+        fmt::print(stderr, "colo-scenario: unprotected: {}\n", unprotected->unfinished);
+    }
+    if (!result.unfinished.empty())
+    {
+        fmt::print(stderr, "colo-scenario: {}\n", result.unfinished);
+    }
     const bool isWell = result.isFinished && !result.clientResets && !result.clientDataErrors;
     return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
 }

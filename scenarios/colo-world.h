@@ -4,57 +4,37 @@
 #ifndef COLO_WORLD_H
 #define COLO_WORLD_H
 
+#include "colo-run-result.h"
 #include "colo-scenario-options.h"
 
-#include "ns3/colo-checkpointer.h"
 #include "ns3/colo-dialogue.h"
 #include "ns3/colo-proxy.h"
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace ns3
 {
 
-/** What one simulated run came to. */
-struct ColoRunResult
-{
-    double simSeconds{0};
-    double wallSeconds{0};
-    uint64_t events{0};
-    bool isFinished{false}; //!< the client came to the end of its script
-
-    uint64_t requestsCompleted{0};
-    uint64_t clientBytes{0}; //!< received
-    uint64_t clientResets{0};
-    uint64_t clientDataErrors{0};
-    double durationSeconds{0};     //!< of the client's exchange
-    std::vector<double> latencyMs; //!< a request's, one each
-
-    std::vector<ColoCheckpoint> checkpoints;
-    std::map<colo_reason, uint64_t> mismatches;
-    uint64_t coalesced{0};
-    std::vector<double> holdMs; //!< of every released TCP packet of the primary
-    uint64_t releasedPackets{0};
-    uint64_t releasedBytes{0};
-    uint64_t heldPackets{0};
-    uint64_t divergedResponses{0};
-
-    /** \return payload received a second, in Mbit. */
-    double GetThroughputMbps() const;
-};
-
 /** What to note of a run besides its result. */
 struct ColoRunNotes
 {
-    std::string pcapFolder;                                    //!< empty for no captures
-    std::function<void(const ColoVerdict&)> verdict;           //!< may be empty
+    std::string pcapFolder;                            //!< empty for no captures
+    std::function<void(const std::string& file)> pcap; //!< told the name of each; may be empty
+    std::function<void(const ColoVerdict&)> verdict;   //!< may be empty
+    std::function<void(const std::string&)> timeline;  //!< lines, see ColoTimeline
+    std::function<void(const std::string&)> animation; //!< text, see ColoAnimation
     std::function<void(Time now, uint64_t requests)> progress; //!< may be empty
 };
+
+/**
+ * Set the defaults of ns-3's attributes, and its globals, for a run; all others get their first
+ * ones again.
+ * \param options of the run.
+ */
+void SetColoWorldDefaults(const ColoScenarioOptions& options);
 
 /**
  * Simulate the exchange once: client, switch, two hosts, two guests.

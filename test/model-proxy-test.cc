@@ -280,6 +280,54 @@ BOOST_AUTO_TEST_CASE(lag_comes_before_the_secondary_guest)
     }
 }
 
+BOOST_AUTO_TEST_CASE(only_what_has_to_wait_is_told_as_held)
+{
+    Puppets world;
+    std::vector<ColoVerdict> holds;
+    world.pair.primaryProxy->TraceConnectWithoutContext(
+        "Hold",
+        Callback<void, const ColoVerdict&>(
+            [&](const ColoVerdict& verdict) { holds.push_back(verdict); }));
+    world.Secondary(T, "P. 1:101(100) ack 1");
+    world.Primary(T + T, "P. 1:101(100) ack 1"); // the secondary was first
+    world.Primary(T * 3, "P. 101:201(100) ack 1");
+    world.Primary(T * 4, "P. 1:101(100) ack 1"); // a repeat
+    world.Secondary(T * 5, "P. 101:201(100) ack 1");
+    world.Run(Seconds(1));
+    BOOST_REQUIRE(world.Find(ColoVerdict::RELEASE).size() == 3);
+    BOOST_REQUIRE(holds.size() == 1);
+    BOOST_TEST(holds[0].seq == 101);
+    BOOST_TEST(holds[0].bytes == 100);
+    BOOST_TEST(holds[0].flow == "10.0.0.2:80 > 10.0.0.9:40000");
+    BOOST_TEST(holds[0].GetEventName() == std::string("hold"));
+    BOOST_TEST((holds[0].held > Time() && holds[0].held < MicroSeconds(50)));
+    BOOST_TEST(world.Find(ColoVerdict::HOLD).empty(), "they are no verdicts");
+}
+
+BOOST_AUTO_TEST_CASE(actions_of_the_core_are_told)
+{
+    Puppets world;
+    std::vector<std::pair<uint32_t, uint32_t>> asked;
+    std::vector<std::pair<uint32_t, uint32_t>> loaded;
+    auto note = [](auto& to, uint32_t wanted) {
+        return Callback<void, uint32_t, uint32_t>([&to, wanted](uint32_t actions, uint32_t epoch) {
+            if (actions & wanted)
+            {
+                to.emplace_back(actions & wanted, epoch);
+            }
+        });
+    };
+    world.pair.primaryProxy->TraceConnectWithoutContext("Action",
+                                                        note(asked, COLO_ACTION_SEND_REQUEST));
+    world.pair.secondaryProxy->TraceConnectWithoutContext("Action", note(loaded, COLO_ACTION_LOAD));
+    world.RequestCheckpointAt(MilliSeconds(1));
+    world.RequestCheckpointAt(MilliSeconds(100));
+    world.Run(Seconds(1));
+    BOOST_TEST(asked.size() == 2);
+    BOOST_TEST(loaded.size() == 2);
+    BOOST_TEST(asked.back().second == 2);
+}
+
 BOOST_AUTO_TEST_CASE(verdicts_say_what_happened_to_which_packet)
 {
     Puppets world;

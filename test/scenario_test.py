@@ -428,6 +428,8 @@ def test_help_tells_all_of_every_option():
         "trace": ["timeline.jsonl"],
         "netanim": ["netanim.xml"],
         "flow-monitor": ["FlowMonitor"],
+        "save-config": ["FILE", "attributes"],
+        "config": ["FILE", "command line"],
     }
     assert set(described) == set(expected)
     for name, words in expected.items():

@@ -1,0 +1,167 @@
+/*
+ * SPDX-License-Identifier: GPL-2.0-only
+ */
+#include "colo-timeline.h"
+
+#include "ns3/simulator.h"
+
+#include <fmt/format.h>
+
+namespace ns3
+{
+
+ColoTimeline::ColoTimeline(std::function<void(const std::string&)> write)
+    : m_write(std::move(write))
+{
+}
+
+void
+ColoTimeline::Watch(uint32_t index, const ColoPair& pair)
+{
+    WatchGuest(index, pair.primary.guest, "primary");
+    if (!pair.primaryProxy)
+    {
+        return;
+    }
+    WatchGuest(index, pair.secondary.guest, "secondary");
+    WatchProxy(index, pair.primaryProxy, "primary");
+    WatchProxy(index, pair.secondaryProxy, "secondary");
+    for (const char* source : {"Verdict", "Hold"})
+    {
+        pair.primaryProxy->TraceConnectWithoutContext(
+            source,
+            Callback<void, const ColoVerdict&>(
+                [this, index](const ColoVerdict& verdict) { NoteVerdict(index, verdict); }));
+    }
+    pair.primary.guest->TraceConnectWithoutContext(
+        "Paused",
+        Callback<void>([this, index, proxy = PeekPointer(pair.primaryProxy)]() {
+            const colo_node& node = proxy->GetNode();
+            NotePhase(index, "paused", node.attempt, node.cause);
+        }));
+    pair.checkpointer->TraceConnectWithoutContext(
+        "Checkpoint",
+        Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
+            NotePhase(index, "resumed", checkpoint.epoch, checkpoint.reason);
+        }));
+}
+
+void
+ColoTimeline::WatchGuest(uint32_t pair, Ptr<ColoGuest> guest, const char* role)
+{
+    guest->TraceConnectWithoutContext("Paused", Callback<void>([this, pair, role]() {
+                                          Line(pair, "pause", fmt::format(R"("guest":"{}")", role));
+                                      }));
+    guest->TraceConnectWithoutContext(
+        "Resumed",
+        Callback<void, Time>([this, pair, role](Time pause) {
+            Line(pair,
+                 "resume",
+                 fmt::format(R"("guest":"{}","paused_ns":{})", role, pause.GetNanoSeconds()));
+        }));
+}
+
+void
+ColoTimeline::WatchProxy(uint32_t pair, Ptr<ColoProxy> proxy, const char* role)
+{
+    proxy->TraceConnectWithoutContext(
+        "Stale",
+        Callback<void, Ptr<const Packet>>([this, pair, role](Ptr<const Packet> packet) {
+            Line(pair, "stale", fmt::format(R"("host":"{}","bytes":{})", role, packet->GetSize()));
+        }));
+    proxy->TraceConnectWithoutContext(
+        "Action",
+        Callback<void, uint32_t, uint32_t>(
+            [this, pair, role, proxy = PeekPointer(proxy)](uint32_t actions, uint32_t) {
+                NoteAction(pair, *proxy, role, actions);
+            }));
+}
+
+/** No field needs escapes: names, numbers, addresses. */
+void
+ColoTimeline::Line(uint32_t pair, const char* event, const std::string& fields)
+{
+    m_write(fmt::format("{{\"t_ns\":{},\"pair\":{},\"event\":\"{}\",{}}}\n",
+                        Simulator::Now().GetNanoSeconds(),
+                        pair,
+                        event,
+                        fields));
+}
+
+void
+ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
+{
+    switch (verdict.event)
+    {
+    case ColoVerdict::DROP:
+        if (verdict.side != COLO_PRIMARY)
+        {
+            return; // the secondary's end there, all of them
+        }
+        [[fallthrough]];
+    case ColoVerdict::RELEASE:
+    case ColoVerdict::RESEND:
+        Line(
+            pair,
+            verdict.GetEventName(),
+            fmt::format(R"("side":"{}","flow":"{}","seq":{},"bytes":{},"held_ns":{},"reason":"{}")",
+                        verdict.GetSideName(),
+                        verdict.flow,
+                        verdict.seq,
+                        verdict.bytes,
+                        verdict.held.GetNanoSeconds(),
+                        colo_reason_name(verdict.reason)));
+        break;
+    case ColoVerdict::HOLD:
+        Line(pair,
+             verdict.GetEventName(),
+             fmt::format(R"("side":"{}","flow":"{}","seq":{},"bytes":{},"held_ns":{})",
+                         verdict.GetSideName(),
+                         verdict.flow,
+                         verdict.seq,
+                         verdict.bytes,
+                         verdict.held.GetNanoSeconds()));
+        break;
+    case ColoVerdict::MISMATCH:
+        Line(pair,
+             verdict.GetEventName(),
+             fmt::format(R"("flow":"{}","position":{},"reason":"{}")",
+                         verdict.flow,
+                         verdict.seq,
+                         colo_reason_name(verdict.reason)));
+        break;
+    case ColoVerdict::COMMIT:
+        NotePhase(pair, "committed", verdict.seq, verdict.reason);
+        break;
+    }
+}
+
+void
+ColoTimeline::NoteAction(uint32_t pair, const ColoProxy& proxy, const char* role, uint32_t actions)
+{
+    if (actions & COLO_ACTION_SEND_REQUEST)
+    {
+        NotePhase(pair, "requested", proxy.GetNode().attempt, proxy.GetNode().cause);
+    }
+    if (actions & COLO_ACTION_TAKE_OVER)
+    {
+        Line(pair, "failover", fmt::format(R"("role":"{}","step":"take-over")", role));
+    }
+    if (actions & COLO_ACTION_FENCE)
+    {
+        Line(pair, "failover", fmt::format(R"("role":"{}","step":"fence")", role));
+    }
+}
+
+void
+ColoTimeline::NotePhase(uint32_t pair, const char* phase, uint32_t epoch, colo_reason reason)
+{
+    Line(pair,
+         "checkpoint",
+         fmt::format(R"("phase":"{}","epoch":{},"reason":"{}")",
+                     phase,
+                     epoch,
+                     colo_reason_name(reason)));
+}
+
+} // namespace ns3
