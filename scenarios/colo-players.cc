@@ -149,7 +149,10 @@ ColoPlayers::AddGuest(const ColoGuestPlace& place)
         server->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
     }
     Add(place.node, server);
-    m_servers.push_back(server);
+    if (place.guest->IsPrimary())
+    {
+        m_server = server;
+    }
 
     if (Has(ColoTransport::UDP, ColoOpener::CLIENT))
     {
@@ -201,6 +204,20 @@ ColoPlayers::AddClient(uint32_t client)
     }
 }
 
+void
+ColoPlayers::Note(Ptr<Node> node, Ptr<ColoDatagramApplication> application)
+{
+    Ptr<ColoGuest> guest = node->GetObject<ColoGuest>();
+    if (!guest)
+    {
+        m_clientDatagrams.push_back(application);
+    }
+    else if (guest->IsPrimary())
+    {
+        m_primaryDatagrams.push_back(application);
+    }
+}
+
 Ptr<ColoDatagramAsker>
 ColoPlayers::AddAsker(Ptr<Node> node, bool isOnGuest, uint32_t client)
 {
@@ -210,7 +227,7 @@ ColoPlayers::AddAsker(Ptr<Node> node, bool isOnGuest, uint32_t client)
     asker->SetAttribute("Client", UintegerValue(client));
     asker->SetAttribute("AcceptsTokens", BooleanValue(m_acceptsTokens));
     Add(node, asker);
-    (isOnGuest ? m_guestDatagrams : m_clientDatagrams).push_back(asker);
+    Note(node, asker);
     return asker;
 }
 
@@ -227,7 +244,7 @@ ColoPlayers::AddAnswerer(Ptr<Node> node, bool isOnGuest, uint32_t client)
         answerer->SetAttribute("LocalAddress", AddressValue(Ipv6Address::GetAny()));
     }
     Add(node, answerer);
-    (isOnGuest ? m_guestDatagrams : m_clientDatagrams).push_back(answerer);
+    Note(node, answerer);
 }
 
 void
@@ -294,11 +311,8 @@ ColoPlayers::Count() const
         counts.bytes += application->GetBytesReceived();
         counts.wrong += application->GetDataErrors();
     }
-    for (const auto& server : m_servers)
-    {
-        counts.diverged += server->GetTurnsDiverged();
-    }
-    for (const auto& application : m_guestDatagrams)
+    counts.diverged = m_server->GetTurnsDiverged();
+    for (const auto& application : m_primaryDatagrams)
     {
         counts.diverged += application->GetTurnsDiverged();
     }

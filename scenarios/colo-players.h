@@ -29,7 +29,7 @@ class ColoPlayers
         uint64_t bytes{0};    //!< received
         uint64_t resets{0};   //!< connections that failed, and questions that nobody answered
         uint64_t wrong{0};    //!< bytes
-        uint64_t diverged{0}; //!< turns of the guests that were random, dated or numbered
+        uint64_t diverged{0}; //!< turns of the primary that were random, dated or numbered
     };
 
     /** \param latency of a request. */
@@ -80,6 +80,7 @@ class ColoPlayers
     void Add(Ptr<Node> node, Ptr<Application> application) const;
     Ptr<ColoDatagramAsker> AddAsker(Ptr<Node> node, bool isOnGuest, uint32_t client);
     void AddAnswerer(Ptr<Node> node, bool isOnGuest, uint32_t client);
+    void Note(Ptr<Node> node, Ptr<ColoDatagramApplication> application);
     void Await(Ptr<Application> application);
     void Latency(Time latency);
     void Finished();
@@ -91,10 +92,10 @@ class ColoPlayers
     LatencyCallback m_latency;
     std::function<void()> m_finished;
     bool m_acceptsTokens;
-    std::vector<Ptr<ColoDialogueServer>> m_servers;
+    Ptr<ColoDialogueServer> m_server; //!< the primary guest's
     std::vector<Ptr<ColoDialogueClient>> m_clients;
     std::vector<Ptr<ColoDatagramAsker>> m_askers; //!< whose end is waited for
-    std::vector<Ptr<ColoDatagramApplication>> m_guestDatagrams;
+    std::vector<Ptr<ColoDatagramApplication>> m_primaryDatagrams;
     std::vector<Ptr<ColoDatagramApplication>> m_clientDatagrams;
     uint32_t m_awaited{0};
 };

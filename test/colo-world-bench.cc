@@ -159,7 +159,7 @@ RunWorld(const Plan& plan, uint32_t connections, bool isProtected)
     getrusage(RUSAGE_SELF, &usage);
     cost.peakKib = usage.ru_maxrss;
     cost.segments = counter.Get();
-    cost.checkpoints = result.checkpoints.size();
+    cost.checkpoints = result.pairs.front().checkpoints.size();
     cost.isGood = result.isFinished && !result.clientResets && !result.clientDataErrors;
     return cost;
 }
