@@ -169,8 +169,8 @@ ColoDivergence::IsAnyTurnMarked() const
 uint32_t
 ColoDivergence::DrawWriteSize() const
 {
-    const uint32_t size = m_writeSize->GetInteger();
-    return size ? size : WHOLE;
+    const double size = m_writeSize->GetValue();
+    return size < 1 ? WHOLE : static_cast<uint32_t>(std::min<double>(size, WHOLE));
 }
 
 uint16_t

@@ -144,6 +144,7 @@ SlowTalk()
     for (uint32_t i = 0; i < 4; i++)
     {
         ColoConversation conversation;
+        conversation.clientPort = ColoDialogue::FIRST_CLIENT_PORT + dialogue->conversations.size();
         conversation.serverPort = 80;
         for (int round = 0; round < 3; round++)
         {
