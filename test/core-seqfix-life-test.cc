@@ -61,6 +61,22 @@ BOOST_FIXTURE_TEST_CASE(fix_checkpoint_syn_ack_afterwards_is_new, FixCore)
     BOOST_TEST(Released() == "out 1:11 ack 1");
 }
 
+// The clone has sent the primary's own SYN, and will not say it again.
+BOOST_FIXTURE_TEST_CASE(fix_checkpoint_answer_to_a_syn_of_before_passes, FixCore)
+{
+    Hint("S 0:0(0)");
+    Secondary("S 0:0(0)");
+    BOOST_TEST(Released() == "out S 0:0");
+    Checkpoint();
+    m_secondaryIsn = m_primaryIsn;
+    Client("S. 0:0(0) ack 1");
+    BOOST_TEST(Released() == "in S 0:0 ack 1");
+    Secondary("S 0:0(0)"); // its timer was quicker
+    Secondary(". 1:1(0) ack 1");
+    Secondary(". 1:11(10) ack 1");
+    BOOST_TEST(Released() == "out S 0:0, out 1:1 ack 1, out 1:11 ack 1");
+}
+
 // Known flows go on being fixed (fix-failover).
 BOOST_FIXTURE_TEST_CASE(fix_failover_known_flows_go_on, EstablishedFix)
 {

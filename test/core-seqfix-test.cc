@@ -175,10 +175,10 @@ BOOST_FIXTURE_TEST_CASE(fix_active_answer_overtakes_the_secondarys_syn, PlainFix
 
 BOOST_FIXTURE_TEST_CASE(fix_active_offset_from_the_hint, FixCore)
 {
-    Client("S. 0:0(0) ack 1");
-    Hint("S 0:0(0)");
-    BOOST_TEST(Released() == "");
     Secondary("S 0:0(0)");
+    Client("S. 0:0(0) ack 1");
+    BOOST_TEST(Released() == "");
+    Hint("S 0:0(0)");
     BOOST_TEST(Released() == "out S 0:0, in S 0:0 ack 1");
     Secondary(". 1:1(0) ack 1");
     BOOST_TEST(Released() == "out 1:1 ack 1");

@@ -79,7 +79,7 @@ SOURCES = {
     "ephemeral ports": Source(
         [*ASKS, *attributes(ColoGuest__EphemeralPort=f"{UNIFORM}[Min=49152|Max=65535]")],
         must={"timeout-data"},
-        may={"timeout-ack", "secondary-extra"},
+        may={"secondary-extra"},
     ),
     "lag": Source([*WEB, "--lag=5ms"]),
     "scheduling of the secondary guest": Source(

@@ -274,15 +274,29 @@ static void outgoing(struct colo_seqfix *fix, struct colo_packet *packet, u64 no
 	pass_waiting(fix, out);
 }
 
+/*
+ * The primary's SYN left either because the secondary had sent its own, or by a checkpoint, since
+ * when the secondary is one that has sent the very same (rule fix-checkpoint).
+ */
+static void learn_from_answer(struct colo_seqfix *fix, const struct colo_packet *syn_ack)
+{
+	if (knows(fix, COLO_SEQFIX_S_SYN) || learns_from_client(fix))
+		return;
+	fix->flags |= COLO_SEQFIX_S_SYN | COLO_SEQFIX_ACTIVE | COLO_SEQFIX_COMPLETE;
+	fix->s_isn = syn_ack->ack - 1;
+	set_offset(fix, fix->s_isn);
+}
+
 static void incoming_syn(struct colo_seqfix *fix, struct colo_packet *packet, u64 now_ns,
 			 struct colo_out *out)
 {
 	if (packet->tcp_flags & COLO_TCP_ACK) {
 		learn_from_client(fix, packet);
-		if (!knows(fix, COLO_SEQFIX_OFFSET))
-			wait(fix, packet, now_ns, out);
-		else
+		learn_from_answer(fix, packet);
+		if (knows(fix, COLO_SEQFIX_OFFSET))
 			pass(fix, packet, out);
+		else
+			wait(fix, packet, now_ns, out);
 		return;
 	}
 	if (!knows(fix, COLO_SEQFIX_S_SYN) || packet->seq != fix->c_isn) {
