@@ -68,6 +68,11 @@ ColoTryAttribute(const ColoAttribute& attribute)
     {
         throw ColoUsageError(fmt::format("{}: there is no class {}", place, className));
     }
+    if (className == "ns3::ColoLinkChannel" || className == "ns3::SimpleChannel")
+    {
+        throw ColoUsageError(
+            fmt::format("{}: links are set by --lan, --sec-dev and --checkpoint-link", place));
+    }
     const std::string own = name.substr(split + 2);
     TypeId::AttributeInformation information;
     if (!HasAttribute(type, own, information))

@@ -29,6 +29,9 @@ namespace po = boost::program_options;
 namespace
 {
 
+/** ns-3 has some 200 KB of attributes. */
+constexpr uintmax_t BYTES_MAX = 16 << 20;
+
 const std::string OPTION = "option";
 const std::string DEFAULT = "default";
 const std::string GLOBAL = "global";
@@ -120,6 +123,12 @@ ColoConfigFile::ColoConfigFile(const std::string& path)
     {
         const int error = stream ? EISDIR : errno;
         throw ColoUsageError(fmt::format("option --config: {}: {}", path, std::strerror(error)));
+    }
+    if (!std::filesystem::is_regular_file(path, ignored) ||
+        std::filesystem::file_size(path, ignored) > BYTES_MAX)
+    {
+        throw ColoUsageError(
+            fmt::format("option --config: {}: is no file of at most {} bytes", path, BYTES_MAX));
     }
     std::set<std::pair<std::string, std::string>> known;
     std::string text;

@@ -10,6 +10,7 @@
 #include "ns3/uinteger.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace ns3
 {
@@ -51,9 +52,11 @@ ShiftPorts(ColoDialogue& dialogue, ColoTransport transport, ColoOpener opener, u
     const uint32_t shift = first > last ? 0 : pair * (last - first + 1);
     if (last + shift >= end)
     {
+        const char* remedy =
+            opener == ColoOpener::CLIENT ? "--connections or --client-ports" : "--requests";
         throw ColoUsageError(
-            "option --pairs: so many need more ports than clients have; try fewer --connections, "
-            "or --client-ports");
+            fmt::format("option --pairs: so many need more ports than clients have; try fewer {}",
+                        remedy));
     }
     for (auto& conversation : dialogue.conversations)
     {

@@ -292,6 +292,7 @@ def test_an_edited_attribute_counts(saved, tmp_path):
         ('default ns3::ColoPrimaryProxy::ReorderWindow "many"', ['"many"']),
         ('default Nonsense "1"', ["Nonsense"]),
         ('default ns3::ColoPrimaryProxy::AckPolicy "Hold"\n' * 2, ["twice"]),
+        ('default ns3::ColoLinkChannel::Loss "0.5"', ["links are set by --lan"]),
         ('global ChecksumEnabled "false"', ["ChecksumEnabled"]),
         ('global NoSuchGlobal "false"', ["NoSuchGlobal"]),
         ('option no-such "1"', ["no-such"]),
@@ -312,6 +313,12 @@ def test_a_bad_line_is_named(tmp_path, line, words):
     for word in [f"{file}:{number}", *words]:
         assert word in done.stderr, done.stderr
     assert not out.exists()
+
+
+def test_an_endless_file_is_refused():
+    done = run("--config=/dev/zero", timeout_s=10)
+    assert (done.status, done.stdout) == (2, "")
+    assert re.fullmatch(r"colo-scenario: option --config: /dev/zero: is no file .*\n", done.stderr)
 
 
 @pytest.mark.parametrize("make", [None, "mkdir"])
