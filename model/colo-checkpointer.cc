@@ -89,6 +89,10 @@ void
 ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
 {
     NS_LOG_FUNCTION(this << (&host == &m_primary) << actions << epoch);
+    if (host.isDead)
+    {
+        return;
+    }
     if (actions & COLO_ACTION_PAUSE)
     {
         // What is under way to the guest arrives before it stands still.
@@ -97,7 +101,8 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
                                        m_tapDelay + NanoSeconds(1),
                                        &ColoCheckpointer::Freeze,
                                        this,
-                                       &host);
+                                       &host,
+                                       ++host.pause);
     }
     if (actions & COLO_ACTION_SEND_REQUEST)
     {
@@ -135,7 +140,24 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
     }
     if (actions & COLO_ACTION_RESUME)
     {
+        host.pause++;
         GoOn(host);
+    }
+    if ((actions & COLO_ACTION_TAKE_OVER) && m_isSecondaryLoaded)
+    {
+        m_isSecondaryLoaded = false; // the primary will not go on
+        GoOn(host);
+    }
+}
+
+void
+ColoCheckpointer::Kill(bool isPrimary)
+{
+    Host& host = isPrimary ? m_primary : m_secondary;
+    host.isDead = true;
+    if (!host.guest->IsPaused())
+    {
+        host.guest->Pause();
     }
 }
 
@@ -174,7 +196,7 @@ ColoCheckpointer::Tell(Host& from, enum colo_node_event event, uint32_t epoch, u
 void
 ColoCheckpointer::SendState(uint32_t epoch)
 {
-    if (m_primary.end)
+    if (m_primary.end && !m_primary.isDead)
     {
         Tell(m_primary, COLO_EVENT_STATE, epoch, m_stateSize);
     }
@@ -183,9 +205,9 @@ ColoCheckpointer::SendState(uint32_t epoch)
 void
 ColoCheckpointer::Happen(Host* host, enum colo_node_event event, uint32_t epoch)
 {
-    if (!host->proxy)
+    if (!host->proxy || host->isDead)
     {
-        return; // the simulation is being taken down
+        return; // the simulation is being taken down, or the host is lost
     }
     if (host == &m_primary && event == COLO_EVENT_RECEIVED)
     {
@@ -198,8 +220,12 @@ ColoCheckpointer::Happen(Host* host, enum colo_node_event event, uint32_t epoch)
 }
 
 void
-ColoCheckpointer::Freeze(Host* host)
+ColoCheckpointer::Freeze(Host* host, uint32_t pause)
 {
+    if (pause != host->pause || host->isDead)
+    {
+        return;
+    }
     host->guest->Pause();
     if (host == &m_primary)
     {
@@ -208,16 +234,28 @@ ColoCheckpointer::Freeze(Host* host)
     // What the guest has sent arrives before it counts as standing still.
     Simulator::ScheduleWithContext(host->proxy->GetHostId(),
                                    m_tapDelay + NanoSeconds(1),
-                                   &ColoCheckpointer::Happen,
+                                   &ColoCheckpointer::Paused,
                                    this,
                                    host,
-                                   COLO_EVENT_PAUSED,
-                                   0);
+                                   pause);
+}
+
+void
+ColoCheckpointer::Paused(Host* host, uint32_t pause)
+{
+    if (pause == host->pause)
+    {
+        Happen(host, COLO_EVENT_PAUSED, 0);
+    }
 }
 
 void
 ColoCheckpointer::Load()
 {
+    if (m_secondary.isDead)
+    {
+        return;
+    }
     m_secondary.guest->CloneFrom(m_primary.guest);
     Happen(&m_secondary, COLO_EVENT_LOADED, 0);
 }
@@ -225,7 +263,14 @@ ColoCheckpointer::Load()
 void
 ColoCheckpointer::Resume(Host* host)
 {
-    host->guest->Resume();
+    if (host->isDead)
+    {
+        return;
+    }
+    if (host->guest->IsPaused()) // not if the pause was called off before it began
+    {
+        host->guest->Resume();
+    }
     host->proxy->StartDelivery();
     if (host == &m_primary)
     {

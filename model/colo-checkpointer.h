@@ -62,6 +62,12 @@ class ColoCheckpointer : public Object
                  Time tapDelay,
                  Ptr<const ColoCheckpointLink> link);
 
+    /**
+     * A host dies at this instant: its guest stands still for ever, nothing is done on it any more.
+     * \param isPrimary which host.
+     */
+    void Kill(bool isPrimary);
+
   protected:
     void DoDispose() override;
 
@@ -72,13 +78,16 @@ class ColoCheckpointer : public Object
         Ptr<ColoProxy> proxy;
         Ptr<ColoGuest> guest;
         Ptr<ColoCheckpointEnd> end;
+        bool isDead{false};
+        uint32_t pause{0}; //!< counts the guest's pauses, so that one can be called off
     };
 
     void Act(Host& host, uint32_t actions, uint32_t epoch);
     void Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes = 0);
     void SendState(uint32_t epoch);
     void Happen(Host* host, enum colo_node_event event, uint32_t epoch);
-    void Freeze(Host* host);
+    void Freeze(Host* host, uint32_t pause);
+    void Paused(Host* host, uint32_t pause);
     void GoOn(Host& host);
     void Resume(Host* host);
     void Load();

@@ -4,6 +4,7 @@
 #include "colo-engine.h"
 
 #include "colo-segment.h"
+#include "colo_failover.h"
 #include "colo_icmp.h"
 #include "colo_remirror.h"
 
@@ -399,6 +400,16 @@ ColoEngine::Poll(uint64_t nowNs)
         Discard(m_reassembly.Expire(nowNs), COLO_DROP_FRAGMENT, out);
         Deliver(out, nowNs);
     }
+}
+
+bool
+ColoEngine::LosePeer(uint64_t nowNs)
+{
+    colo_out out;
+    colo_out_init(&out);
+    const bool asks = colo_node_lose_peer(&m_node, nowNs, &out);
+    Deliver(out, nowNs);
+    return asks;
 }
 
 void

@@ -123,6 +123,12 @@ class ColoEngine
     uint64_t GetDeadline() const;
     /** \param nowNs the time; does all that is due by then. */
     void Poll(uint64_t nowNs);
+    /**
+     * The other host is lost; who may speak alone is then to be asked of the arbiter.
+     * \param nowNs the time.
+     * \return false if there is nothing to ask, as this node is no part of a pair.
+     */
+    bool LosePeer(uint64_t nowNs);
     /** \param nowNs the time; from now on this secondary speaks for itself. */
     void FailOver(uint64_t nowNs);
 

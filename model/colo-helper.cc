@@ -27,6 +27,23 @@ namespace
 /** Room for the shim, so that a guest's largest frame fits on the forwarding link. */
 constexpr uint16_t SEC_DEV_MTU = 1500 + COLO_SHIM_LEN;
 
+/** \return all that a station answers for. */
+std::vector<Address>
+GetAddresses(const ColoStationAddress& address, const Mac48Address& mac)
+{
+    std::vector<Address> addresses;
+    if (address.ipv4)
+    {
+        addresses.push_back(address.ipv4->GetLocal());
+    }
+    if (address.ipv6)
+    {
+        addresses.push_back(address.ipv6->GetAddress());
+        addresses.push_back(Ipv6Address::MakeAutoconfiguredLinkLocalAddress(mac));
+    }
+    return addresses;
+}
+
 } // namespace
 
 void
@@ -79,6 +96,21 @@ ColoPair::AssignStreams(int64_t stream) const
         stream += secondaryProxy->AssignStreams(stream);
     }
     return stream - first;
+}
+
+void
+ColoPair::LoseHost(bool isPrimary, Time detection) const
+{
+    checkpointer->Kill(isPrimary);
+    Ptr<ColoProxy> survivor = secondaryProxy;
+    if (!isPrimary)
+    {
+        survivor = primaryProxy;
+    }
+    Simulator::ScheduleWithContext(survivor->GetHostId(),
+                                   detection,
+                                   &ColoProxy::LosePeer,
+                                   survivor);
 }
 
 ColoHelper::ColoHelper()
@@ -241,6 +273,7 @@ ColoHelper::Install(const ColoHosts& hosts, const ColoStationAddress& address)
     pair.primaryProxy->Install(hosts.primary, pair.primary.tap.first);
     pair.secondaryProxy = m_secondaryProxy.Create<ColoSecondaryProxy>();
     pair.secondaryProxy->Install(hosts.secondary, pair.secondary.tap.first);
+    pair.secondaryProxy->SetGuest(mac, GetAddresses(address, mac));
 
     pair.checkpointer = m_checkpointer.Create<ColoCheckpointer>();
     pair.checkpointer->Install(pair.primaryProxy,

@@ -74,6 +74,14 @@ struct ColoPair
      * \return the number of stream indices used.
      */
     int64_t AssignStreams(int64_t stream) const;
+
+    /**
+     * One of the hosts dies at this instant; that its links are dead as well is the caller's
+     * affair.
+     * \param isPrimary which.
+     * \param detection after which the other host knows, and goes on alone.
+     */
+    void LoseHost(bool isPrimary, Time detection) const;
 };
 
 /**

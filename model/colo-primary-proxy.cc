@@ -254,13 +254,27 @@ ColoPrimaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 {
     if (event == COLO_EVENT_RECEIVED)
     {
-        m_kcoloEvent.Cancel();
-        while (!m_kcoloQueue.empty())
-        {
-            JudgeNext();
-        }
+        JudgeAll();
     }
     return ColoProxy::CheckpointEvent(event, epoch);
+}
+
+/** Likewise: with the secondary host the epoch ends. */
+void
+ColoPrimaryProxy::LosePeer()
+{
+    JudgeAll();
+    ColoProxy::LosePeer();
+}
+
+void
+ColoPrimaryProxy::JudgeAll()
+{
+    m_kcoloEvent.Cancel();
+    while (!m_kcoloQueue.empty())
+    {
+        JudgeNext();
+    }
 }
 
 void

@@ -29,6 +29,7 @@ class ColoPrimaryProxy : public ColoProxy
     static TypeId GetTypeId();
 
     bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
+    void LosePeer() override;
     void StopDelivery() override;
     void StartDelivery() override;
 
@@ -53,6 +54,7 @@ class ColoPrimaryProxy : public ColoProxy
     Time GetCost(const Held& frame) const;
     void Work();
     void JudgeNext();
+    void JudgeAll();
     void NoteLeaves(const ColoFrame& frame);
 
     Time m_intervalMin;

@@ -164,7 +164,11 @@ ColoProxy::GetTypeId()
                             "The core wants something done, such as a checkpoint: COLO_ACTION_* "
                             "bits, and the epoch of the messages among them.",
                             MakeTraceSourceAccessor(&ColoProxy::m_actionTrace),
-                            "ns3::ColoProxy::ActionTracedCallback");
+                            "ns3::ColoProxy::ActionTracedCallback")
+            .AddTraceSource("PeerLost",
+                            "The other host is lost; this one goes on alone.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_peerLostTrace),
+                            "ns3::TracedCallback::VoidSignature");
     return tid;
 }
 
@@ -186,13 +190,20 @@ ColoProxy::NotifyConstructionCompleted()
 void
 ColoProxy::Install(Ptr<ColoHost> host, Ptr<NetDevice> tap)
 {
-    m_bridge = host->GetGuestBridge();
+    m_host = host;
     m_tap = tap;
     m_secDev = host->GetSecDev();
-    m_bridge->SetIngressHook(tap, MakeCallback(&ColoProxy::Ingress, this));
-    m_bridge->SetEgressHook(tap, MakeCallback(&ColoProxy::Egress, this));
+    Hook(host->GetGuestBridge());
     host->AddProxy(this, m_nodeIndex);
     ArmDeadline(); // periodic checkpoints do not wait for a first frame
+}
+
+void
+ColoProxy::Hook(Ptr<ColoBridge> bridge)
+{
+    m_bridge = bridge;
+    m_bridge->SetIngressHook(m_tap, MakeCallback(&ColoProxy::Ingress, this));
+    m_bridge->SetEgressHook(m_tap, MakeCallback(&ColoProxy::Egress, this));
 }
 
 void
@@ -201,6 +212,7 @@ ColoProxy::DoDispose()
     m_deadlineEvent.Cancel();
     m_actionCallback = nullptr;
     m_engine.reset();
+    m_host = nullptr;
     m_bridge = nullptr;
     m_tap = nullptr;
     m_secDev = nullptr;
@@ -243,6 +255,17 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     }
     ArmDeadline();
     return fits;
+}
+
+void
+ColoProxy::LosePeer()
+{
+    if (m_engine->LosePeer(NowNs()))
+    {
+        m_peerLostTrace();
+        m_engine->Event(COLO_EVENT_GRANTED, GetNode().term, NowNs());
+    }
+    ArmDeadline();
 }
 
 // Deadlines mostly move away before they come, so an event that is due early is left to find out.

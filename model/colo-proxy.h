@@ -114,6 +114,11 @@ class ColoProxy : public Object, protected ColoEngineRoom
      * \return false if it does not fit.
      */
     virtual bool CheckpointEvent(enum colo_node_event event, uint32_t epoch);
+    /**
+     * The other host is known to be lost. There is no arbiter that could refuse: this host goes on
+     * alone, by what the core says.
+     */
+    virtual void LosePeer();
     /** From now on the guest gets nothing: it is about to be paused. */
     virtual void StopDelivery() = 0;
     /** The guest goes on. */
@@ -176,7 +181,11 @@ class ColoProxy : public Object, protected ColoEngineRoom
     void Mismatch(const colo_mismatch& mismatch) override;
     void Act(uint32_t actions, uint32_t epoch) override;
 
-    Ptr<ColoBridge> m_bridge;
+    /** Work on the frames of the guest from now on. */
+    void Hook(Ptr<ColoBridge> bridge);
+
+    Ptr<ColoHost> m_host;
+    Ptr<ColoBridge> m_bridge; //!< that the tap is a port of
     Ptr<NetDevice> m_tap;
     Ptr<NetDevice> m_secDev;
     Time m_compareTimeout;
@@ -203,6 +212,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
     TracedCallback<const ColoVerdict&> m_verdictTrace;
     TracedCallback<Ptr<const Packet>> m_staleTrace;
     TracedCallback<uint32_t, uint32_t> m_actionTrace;
+    TracedCallback<> m_peerLostTrace;
 };
 
 } // namespace ns3

@@ -3,6 +3,7 @@
  */
 #include "colo-secondary-proxy.h"
 
+#include "colo-announcement.h"
 #include "colo-own-random.h"
 
 #include "ns3/log.h"
@@ -49,7 +50,11 @@ ColoSecondaryProxy::GetTypeId()
                           "After so long, ColdLag has shrunk to 1/e.",
                           TimeValue(MilliSeconds(20)),
                           MakeTimeAccessor(&ColoSecondaryProxy::m_coldDecay),
-                          MakeTimeChecker(NanoSeconds(1)));
+                          MakeTimeChecker(NanoSeconds(1)))
+            .AddTraceSource("TakeOver",
+                            "The guest speaks to the clients from here on.",
+                            MakeTraceSourceAccessor(&ColoSecondaryProxy::m_takeOverTrace),
+                            "ns3::TracedCallback::VoidSignature");
     return tid;
 }
 
@@ -93,11 +98,56 @@ ColoSecondaryProxy::FromSecDev(const colo_shim& shim, std::unique_ptr<Held> fram
     ArmDeadline();
 }
 
-/** br1 is no way to the guest: what it gets comes from the primary host. */
+/** br1 is no way to the guest: what it gets comes from the primary host. Br0 is, once it is lost.
+ */
 bool
-ColoSecondaryProxy::ToGuest(std::unique_ptr<Held>)
+ColoSecondaryProxy::ToGuest(std::unique_ptr<Held> frame)
 {
+    if (GetNode().failed_over)
+    {
+        GetEngine().Input(std::move(frame), Simulator::Now().GetNanoSeconds());
+        ArmDeadline();
+    }
     return false;
+}
+
+void
+ColoSecondaryProxy::SetGuest(const Mac48Address& mac, std::vector<Address> addresses)
+{
+    m_mac = mac;
+    m_addresses = std::move(addresses);
+}
+
+void
+ColoSecondaryProxy::Act(uint32_t actions, uint32_t epoch)
+{
+    if (actions & COLO_ACTION_TAKE_OVER)
+    {
+        TakeOver();
+    }
+    ColoProxy::Act(actions, epoch);
+}
+
+void
+ColoSecondaryProxy::TakeOver()
+{
+    if (m_bridge == m_host->GetBr0())
+    {
+        return;
+    }
+    m_bridge->RemoveHookedPort(m_tap);
+    m_host->GetBr0()->AddHookedPort(m_tap);
+    Hook(m_host->GetBr0());
+    m_takeOverTrace();
+    for (const Address& address : m_addresses)
+    {
+        const ColoAnnouncement announcement(m_mac, address);
+        m_bridge->Inject(m_tap,
+                         announcement.packet,
+                         announcement.protocol,
+                         m_mac,
+                         announcement.destination);
+    }
 }
 
 void
@@ -156,6 +206,12 @@ ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
     Trace(ColoVerdict::RELEASE, *frame);
     const Held& held = static_cast<const Held&>(*frame);
     Ptr<Packet> packet = held.GetPacketOut(held.GetBytes(), held.GetSize());
+    if (held.GetSide() == COLO_SECONDARY && GetNode().failed_over)
+    {
+        TakeOver(); // what waited for a hint leaves before the core asks for that
+        m_bridge->Inject(m_tap, packet, held.protocol, held.source, held.destination);
+        return;
+    }
     if (held.GetSide() == COLO_SECONDARY)
     {
         SendOnSecDev(COLO_SHIM_FRAME, held, packet);
@@ -165,7 +221,8 @@ ColoSecondaryProxy::Release(std::unique_ptr<ColoFrame> frame)
     {
         return; // the state that is about to be loaded has it
     }
-    m_lastDelivery = Max(m_lastDelivery, Simulator::Now() + DrawLag());
+    const Time lag = GetNode().failed_over ? Time() : DrawLag();
+    m_lastDelivery = Max(m_lastDelivery, Simulator::Now() + lag); // frames keep their order
     Simulator::Schedule(m_lastDelivery - Simulator::Now(),
                         &ColoSecondaryProxy::Deliver,
                         this,

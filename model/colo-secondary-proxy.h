@@ -6,9 +6,11 @@
 
 #include "colo-proxy.h"
 
+#include "ns3/mac48-address.h"
 #include "ns3/random-variable-stream.h"
 
 #include <optional>
+#include <vector>
 
 namespace ns3
 {
@@ -18,7 +20,7 @@ namespace ns3
  *
  * The proxy on the secondary host, in br1's forwarding path: gives the secondary guest what the
  * primary host mirrors, sends what it says to the primary host, and fixes its sequence numbers both
- * ways.
+ * ways. When the primary host is lost, it moves the guest to br0 and fixes on.
  */
 class ColoSecondaryProxy : public ColoProxy
 {
@@ -28,6 +30,13 @@ class ColoSecondaryProxy : public ColoProxy
      * \return the object TypeId
      */
     static TypeId GetTypeId();
+
+    /**
+     * How the guest is announced at a failover.
+     * \param mac the guest's.
+     * \param addresses of the guest, IPv4 and IPv6.
+     */
+    void SetGuest(const Mac48Address& mac, std::vector<Address> addresses);
 
     bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
     void StopDelivery() override;
@@ -50,8 +59,12 @@ class ColoSecondaryProxy : public ColoProxy
     void Release(std::unique_ptr<ColoFrame> frame) override;
     void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
     void Remirror(std::vector<uint8_t> bytes) override;
+    void Act(uint32_t actions, uint32_t epoch) override;
 
   private:
+    /** Move the tap to br0 and announce the guest there, if that has not been done yet. */
+    void TakeOver();
+
     /** A frame for the guest, after its lag. */
     void Deliver(Ptr<Packet> packet,
                  uint16_t protocol,
@@ -62,6 +75,9 @@ class ColoSecondaryProxy : public ColoProxy
     /** \return how long after the primary guest the secondary one gets a frame of now. */
     Time DrawLag() const;
 
+    Mac48Address m_mac;               //!< the guest's
+    std::vector<Address> m_addresses; //!< the guest's
+    TracedCallback<> m_takeOverTrace;
     Time m_lag;
     Ptr<RandomVariableStream> m_lagJitter;
     Time m_coldLag;

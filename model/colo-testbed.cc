@@ -158,6 +158,21 @@ ColoTestbed::GetLinks() const
     return m_links;
 }
 
+void
+ColoTestbed::LoseHost(bool isPrimary, Time detection) const
+{
+    NS_ABORT_MSG_UNLESS(m_options.isProtected, "ColoTestbed: there is no other host to go on");
+    const std::string uplink = isPrimary ? "eth0-primary" : "eth0-secondary";
+    for (const std::string& name : {uplink, std::string("sec_dev"), std::string("eth2")})
+    {
+        ColoLinkDevice::GetCable(m_links.at(name))->Cut();
+    }
+    for (const auto& pair : m_pairs)
+    {
+        pair.LoseHost(isPrimary, detection);
+    }
+}
+
 int64_t
 ColoTestbed::AssignStreams(int64_t stream) const
 {

@@ -88,6 +88,14 @@ class ColoTestbed
      */
     int64_t AssignStreams(int64_t stream) const;
 
+    /**
+     * A host dies at this instant: its links to the switch and to the other host are cut, its
+     * guests stand still for ever.
+     * \param isPrimary which host.
+     * \param detection after which the other host knows, and goes on alone.
+     */
+    void LoseHost(bool isPrimary, Time detection) const;
+
   private:
     void AddClient(uint32_t index);
     Ptr<NetDevice> AddUplink(Ptr<Node> host, const std::string& name);
