@@ -3,9 +3,18 @@
  */
 #include "colo-testbed.h"
 
+#include "colo-pause.h"
+
 #include "ns3/abort.h"
+#include "ns3/boolean.h"
+#include "ns3/config.h"
+#include "ns3/double.h"
+#include "ns3/global-value.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/node-container.h"
+#include "ns3/rng-seed-manager.h"
+#include "ns3/string.h"
+#include "ns3/uinteger.h"
 
 namespace ns3
 {
@@ -173,6 +182,35 @@ ColoTestbed::LoseHost(bool isPrimary, Time detection) const
     }
 }
 
+void
+ColoTestbed::SetDefaults(uint32_t seed, bool isIpv6)
+{
+    Config::Reset(); // before the seed, which it resets as well
+    RngSeedManager::SetSeed(seed);
+    RngSeedManager::SetRun(1);
+    ColoPause::Enable();
+    GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
+
+    // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
+    // timers (TCP_RTO_MIN, TCP_TIMEOUT_INIT, TCP_DELACK_MIN), queues of txqueuelen frames.
+    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(isIpv6 ? 1428 : 1448));
+    Config::SetDefault("ns3::TcpSocketBase::MinRto", TimeValue(MilliSeconds(200)));
+    Config::SetDefault("ns3::TcpSocket::ConnTimeout", TimeValue(Seconds(1)));
+    Config::SetDefault("ns3::TcpSocket::DelAckTimeout", TimeValue(MilliSeconds(40)));
+    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
+    Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
+    // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
+    Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
+    // A port is free again after a second (tcp_tw_reuse), not four minutes.
+    Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
+    Config::SetDefault("ns3::NdiscCache::UnresolvedQueueSize", UintegerValue(101));
+    // Who asks late, while the other side asks as well, loses in ns-3 what waits for the answer.
+    const StringValue atOnce("ns3::ConstantRandomVariable[Constant=0]");
+    Config::SetDefault("ns3::ArpL3Protocol::RequestJitter", atOnce);
+    Config::SetDefault("ns3::Icmpv6L4Protocol::SolicitationJitter", atOnce);
+}
+
 int64_t
 ColoTestbed::AssignStreams(int64_t stream) const
 {
@@ -199,6 +237,10 @@ ColoTestbed::AssignStreams(int64_t stream) const
         const auto& link = m_links.at("client" + std::to_string(i));
         stream += ColoLinkDevice::GetCable(link)->AssignStreams(stream);
         stream += stack.AssignStreams(NodeContainer(m_clients[i]), stream);
+    }
+    for (const auto& client : m_clients)
+    {
+        stream += ColoHelper::InstallClientTcp(client, stream);
     }
     return stream - first;
 }

@@ -48,6 +48,15 @@ class ColoTestbed
 {
   public:
     /**
+     * Begin a run: the defaults of ns3::TcpSocket and the like become those of Linux today, the
+     * simulator one that can pause guests, all attributes else what they were first. To be called
+     * before the first node is made, and before defaults of one's own.
+     * \param seed of all random streams, at least 1.
+     * \param isIpv6 whether clients and guests will use it.
+     */
+    static void SetDefaults(uint32_t seed, bool isIpv6);
+
+    /**
      * \param options of the testbed; aborts if there are no or too many clients or pairs.
      * \param helper makes hosts and pairs, with whatever attributes it was given; its links become
      *               those of the options.
@@ -81,10 +90,9 @@ class ColoTestbed
     const std::map<std::string, ColoLinkDevice::Ends>& GetLinks() const;
 
     /**
-     * Of all links, clients, guests and the checkpoint link. Those of clients come last, so that
-     * the number of them does not change what happens to the others.
-     * \param stream first stream index to use.
-     * \return the number of stream indices used.
+     * Of all links, clients, guests and the checkpoint link; once, before applications are added.
+     * Those of clients come last, so that the number of them does not change what happens to the
+     * others. \param stream first stream index to use. \return the number of stream indices used.
      */
     int64_t AssignStreams(int64_t stream) const;
 

@@ -9,18 +9,13 @@
 #include "colo-timeline.h"
 #include "colo-workload-options.h"
 
-#include "ns3/boolean.h"
-#include "ns3/colo-pause.h"
 #include "ns3/colo-testbed.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
-#include "ns3/global-value.h"
 #include "ns3/node-container.h"
 #include "ns3/pcap-file-wrapper.h"
-#include "ns3/rng-seed-manager.h"
 #include "ns3/simulator.h"
 #include "ns3/string.h"
-#include "ns3/uinteger.h"
 
 #include <algorithm>
 #include <chrono>
@@ -109,10 +104,6 @@ World::World(const ColoScenarioOptions& options,
       m_testbed(MakeTestbedOptions(options, isProtected))
 {
     m_stream += m_testbed.AssignStreams(m_stream);
-    for (const auto& client : m_testbed.GetClients())
-    {
-        m_stream += ColoHelper::InstallClientTcp(client, m_stream);
-    }
     AddPlayers(std::move(dialogue));
     Observe();
     if (!notes.pcapFolder.empty())
@@ -431,30 +422,7 @@ World::Run()
 void
 SetColoWorldDefaults(const ColoScenarioOptions& options)
 {
-    Config::Reset(); // before the seed, which it resets as well
-    RngSeedManager::SetSeed(options.seed);
-    RngSeedManager::SetRun(1);
-    ColoPause::Enable();
-    GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
-
-    // As Linux has it today: segments that fill Ethernet frames, buffers that fill a fast link,
-    // timers (TCP_RTO_MIN, TCP_TIMEOUT_INIT, TCP_DELACK_MIN), queues of txqueuelen frames.
-    Config::SetDefault("ns3::TcpSocket::SegmentSize", UintegerValue(options.isIpv6 ? 1428 : 1448));
-    Config::SetDefault("ns3::TcpSocketBase::MinRto", TimeValue(MilliSeconds(200)));
-    Config::SetDefault("ns3::TcpSocket::ConnTimeout", TimeValue(Seconds(1)));
-    Config::SetDefault("ns3::TcpSocket::DelAckTimeout", TimeValue(MilliSeconds(40)));
-    Config::SetDefault("ns3::TcpSocket::SndBufSize", UintegerValue(1 << 20));
-    Config::SetDefault("ns3::TcpSocket::RcvBufSize", UintegerValue(1 << 20));
-    Config::SetDefault("ns3::DropTailQueue<Packet>::MaxSize", StringValue("1000p"));
-    // As many as Linux keeps (unres_qlen): ns-3 would drop all but three SYNs of a burst.
-    Config::SetDefault("ns3::ArpCache::PendingQueueSize", UintegerValue(101));
-    // A port is free again after a second (tcp_tw_reuse), not four minutes.
-    Config::SetDefault("ns3::TcpSocketBase::MaxSegLifetime", DoubleValue(0.5));
-    Config::SetDefault("ns3::NdiscCache::UnresolvedQueueSize", UintegerValue(101));
-    // Who asks late, while the other side asks as well, loses in ns-3 what waits for the answer.
-    const StringValue atOnce("ns3::ConstantRandomVariable[Constant=0]");
-    Config::SetDefault("ns3::ArpL3Protocol::RequestJitter", atOnce);
-    Config::SetDefault("ns3::Icmpv6L4Protocol::SolicitationJitter", atOnce);
+    ColoTestbed::SetDefaults(options.seed, options.isIpv6);
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
     Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
