@@ -83,6 +83,12 @@ ColoVerdict::GetSideName() const
     return names[side];
 }
 
+std::string
+ColoVerdict::GetFlowName() const
+{
+    return flow ? ColoKeyToString(*flow) : std::string();
+}
+
 ColoProxy::Held::Held(colo_side side,
                       Ptr<const Packet> packet,
                       uint16_t protocol,
@@ -251,7 +257,7 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     if (GetNode().epoch != before)
     {
         m_verdictTrace(
-            {ColoVerdict::COMMIT, COLO_PRIMARY, GetNode().cause, "", GetNode().epoch, 0, Time()});
+            {ColoVerdict::COMMIT, COLO_PRIMARY, GetNode().cause, std::nullopt, GetNode().epoch, 0, Time()});
     }
     ArmDeadline();
     return fits;
@@ -370,7 +376,7 @@ ColoProxy::MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame)
     return {event,
             frame.GetSide(),
             static_cast<colo_reason>(packet.reason),
-            isOfFlow ? ColoKeyToString(frame.GetKey()) : std::string(),
+            isOfFlow ? std::optional(frame.GetKey()) : std::nullopt,
             isTcp ? packet.seq : 0,
             packet.payload_len,
             Simulator::Now() - static_cast<const Held&>(frame).arrived};
@@ -390,7 +396,7 @@ ColoProxy::Mismatch(const colo_mismatch& mismatch)
     m_verdictTrace({ColoVerdict::MISMATCH,
                     COLO_PRIMARY,
                     mismatch.reason,
-                    ColoKeyToString(mismatch.conn->key),
+                    mismatch.conn->key,
                     mismatch.position,
                     0,
                     Time()});

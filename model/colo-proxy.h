@@ -19,6 +19,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ns3
@@ -48,7 +49,7 @@ struct ColoVerdict
     Event event;
     colo_side side;     //!< whose packet; the primary's for a mismatch and a commit
     colo_reason reason; //!< why
-    std::string flow;   //!< the connection; empty for what belongs to none
+    std::optional<colo_key> flow; //!< the connection, of what belongs to one
     uint32_t seq;       //!< of the packet; the position of a mismatch; the epoch of a commit
     uint32_t bytes;     //!< payload
     Time held;          //!< from its arrival at the proxy
@@ -57,6 +58,8 @@ struct ColoVerdict
     const char* GetEventName() const;
     /** \return "primary", "secondary", "inbound". */
     const char* GetSideName() const;
+    /** \return the connection as ColoKeyToString says it; "" without. */
+    std::string GetFlowName() const;
 };
 
 /**

@@ -412,7 +412,7 @@ ColoReportVerdict(const ColoVerdict& verdict, Time time)
         {"t_ns", time.GetNanoSeconds()},
         {"event", verdict.GetEventName()},
         {"side", verdict.GetSideName()},
-        {"flow", verdict.flow},
+        {"flow", verdict.GetFlowName()},
         {"reason", colo_reason_name(verdict.reason)},
         {"seq", verdict.seq},
         {"bytes", verdict.bytes},

@@ -106,7 +106,7 @@ ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
             verdict.GetEventName(),
             fmt::format(R"("side":"{}","flow":"{}","seq":{},"bytes":{},"held_ns":{},"reason":"{}")",
                         verdict.GetSideName(),
-                        verdict.flow,
+                        verdict.GetFlowName(),
                         verdict.seq,
                         verdict.bytes,
                         verdict.held.GetNanoSeconds(),
@@ -117,7 +117,7 @@ ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
              verdict.GetEventName(),
              fmt::format(R"("side":"{}","flow":"{}","seq":{},"bytes":{},"held_ns":{})",
                          verdict.GetSideName(),
-                         verdict.flow,
+                         verdict.GetFlowName(),
                          verdict.seq,
                          verdict.bytes,
                          verdict.held.GetNanoSeconds()));
@@ -126,7 +126,7 @@ ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
         Line(pair,
              verdict.GetEventName(),
              fmt::format(R"("flow":"{}","position":{},"reason":"{}")",
-                         verdict.flow,
+                         verdict.GetFlowName(),
                          verdict.seq,
                          colo_reason_name(verdict.reason)));
         break;

@@ -323,7 +323,7 @@ World::NoteVerdict(std::size_t pair, const ColoVerdict& verdict)
 {
     const bool leaves =
         verdict.event == ColoVerdict::RELEASE || verdict.event == ColoVerdict::RESEND;
-    if (leaves && verdict.side == COLO_PRIMARY && !verdict.flow.empty())
+    if (leaves && verdict.side == COLO_PRIMARY && verdict.flow)
     {
         m_result.pairs[pair].holdMs.push_back(verdict.held.GetNanoSeconds() / 1e6);
     }

@@ -298,7 +298,7 @@ BOOST_AUTO_TEST_CASE(only_what_has_to_wait_is_told_as_held)
     BOOST_REQUIRE(holds.size() == 1);
     BOOST_TEST(holds[0].seq == 101);
     BOOST_TEST(holds[0].bytes == 100);
-    BOOST_TEST(holds[0].flow == "10.0.0.2:80 > 10.0.0.9:40000");
+    BOOST_TEST(holds[0].GetFlowName() == "10.0.0.2:80 > 10.0.0.9:40000");
     BOOST_TEST(holds[0].GetEventName() == std::string("hold"));
     BOOST_TEST((holds[0].held > Time() && holds[0].held < MicroSeconds(50)));
     BOOST_TEST(world.Find(ColoVerdict::HOLD).empty(), "they are no verdicts");
@@ -340,7 +340,7 @@ BOOST_AUTO_TEST_CASE(verdicts_say_what_happened_to_which_packet)
     const auto releases = world.Find(ColoVerdict::RELEASE);
     BOOST_REQUIRE(releases.size() == 2);
     BOOST_TEST(releases[0].reason == COLO_RELEASE_MATCHED);
-    BOOST_TEST(releases[0].flow == flow);
+    BOOST_TEST(releases[0].GetFlowName() == flow);
     BOOST_TEST(releases[0].seq == 1);
     BOOST_TEST(releases[0].bytes == 100);
     BOOST_TEST((releases[0].held > T && releases[0].held < T + MicroSeconds(50)));
@@ -351,7 +351,7 @@ BOOST_AUTO_TEST_CASE(verdicts_say_what_happened_to_which_packet)
     const auto mismatches = world.Find(ColoVerdict::MISMATCH);
     BOOST_REQUIRE(mismatches.size() == 1);
     BOOST_TEST(mismatches[0].reason == COLO_MISMATCH_BYTES);
-    BOOST_TEST(mismatches[0].flow == flow);
+    BOOST_TEST(mismatches[0].GetFlowName() == flow);
     BOOST_TEST(mismatches[0].seq == 101);
     const auto drops = world.Find(ColoVerdict::DROP, COLO_SECONDARY);
     BOOST_REQUIRE(drops.size() == 2);
