@@ -64,7 +64,7 @@ ColoCheckpointer::Install(Ptr<ColoPrimaryProxy> primaryProxy,
     for (Host* host : {&m_primary, &m_secondary})
     {
         host->proxy->SetActionCallback(
-            [this, host](uint32_t actions, uint32_t epoch) { Act(*host, actions, epoch); });
+            [this, host](const ColoActions& actions) { Act(*host, actions); });
         host->end->SetReceiver([this, host](const ColoCheckpointMessage& message) {
             Happen(host, static_cast<enum colo_node_event>(message.type), message.epoch);
         });
@@ -86,14 +86,14 @@ ColoCheckpointer::DoDispose()
 }
 
 void
-ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
+ColoCheckpointer::Act(Host& host, const ColoActions& actions)
 {
-    NS_LOG_FUNCTION(this << (&host == &m_primary) << actions << epoch);
+    NS_LOG_FUNCTION(this << (&host == &m_primary) << actions.bits << actions.epoch);
     if (host.isDead)
     {
         return;
     }
-    if (actions & COLO_ACTION_PAUSE)
+    if (actions.bits & COLO_ACTION_PAUSE)
     {
         // What is under way to the guest arrives before it stands still.
         host.proxy->StopDelivery();
@@ -104,46 +104,46 @@ ColoCheckpointer::Act(Host& host, uint32_t actions, uint32_t epoch)
                                        &host,
                                        ++host.pause);
     }
-    if (actions & COLO_ACTION_SEND_REQUEST)
+    if (actions.bits & COLO_ACTION_SEND_REQUEST)
     {
         m_current = {};
         m_current.requested = Simulator::Now();
-        Tell(host, COLO_EVENT_REQUEST, epoch);
+        Tell(host, COLO_EVENT_REQUEST, actions.epoch);
     }
-    if (actions & COLO_ACTION_SEND_REPLY)
+    if (actions.bits & COLO_ACTION_SEND_REPLY)
     {
-        Tell(host, COLO_EVENT_REPLY, epoch);
+        Tell(host, COLO_EVENT_REPLY, actions.epoch);
     }
-    if (actions & COLO_ACTION_SEND_STATE)
+    if (actions.bits & COLO_ACTION_SEND_STATE)
     {
         Simulator::ScheduleWithContext(host.proxy->GetHostId(),
                                        m_overhead,
                                        &ColoCheckpointer::SendState,
                                        this,
-                                       epoch);
+                                       actions.epoch);
     }
-    if (actions & COLO_ACTION_SEND_RECEIVED)
+    if (actions.bits & COLO_ACTION_SEND_RECEIVED)
     {
-        Tell(host, COLO_EVENT_RECEIVED, epoch);
+        Tell(host, COLO_EVENT_RECEIVED, actions.epoch);
     }
-    if (actions & COLO_ACTION_LOAD)
+    if (actions.bits & COLO_ACTION_LOAD)
     {
         Simulator::ScheduleWithContext(host.proxy->GetHostId(),
                                        m_loadTime,
                                        &ColoCheckpointer::Load,
                                        this);
     }
-    if (actions & COLO_ACTION_SEND_LOADED)
+    if (actions.bits & COLO_ACTION_SEND_LOADED)
     {
-        Tell(host, COLO_EVENT_LOADED, epoch);
+        Tell(host, COLO_EVENT_LOADED, actions.epoch);
         m_isSecondaryLoaded = true;
     }
-    if (actions & COLO_ACTION_RESUME)
+    if (actions.bits & COLO_ACTION_RESUME)
     {
         host.pause++;
         GoOn(host);
     }
-    if ((actions & COLO_ACTION_TAKE_OVER) && m_isSecondaryLoaded)
+    if ((actions.bits & COLO_ACTION_TAKE_OVER) && m_isSecondaryLoaded)
     {
         m_isSecondaryLoaded = false; // the primary will not go on
         GoOn(host);

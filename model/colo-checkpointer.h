@@ -82,7 +82,7 @@ class ColoCheckpointer : public Object
         uint32_t pause{0}; //!< counts the guest's pauses, so that one can be called off
     };
 
-    void Act(Host& host, uint32_t actions, uint32_t epoch);
+    void Act(Host& host, const ColoActions& actions);
     void Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes = 0);
     void SendState(uint32_t epoch);
     void Happen(Host* host, enum colo_node_event event, uint32_t epoch);

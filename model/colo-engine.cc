@@ -300,31 +300,6 @@ ColoEngine::Judge(std::unique_ptr<ColoFrame> frame, Arrived& arrived, uint64_t n
     }
 }
 
-/** \return the whole datagram, null if something of it is still to come. */
-std::unique_ptr<ColoFrame>
-ColoEngine::PutTogether(std::unique_ptr<ColoFrame> fragment, uint64_t nowNs, colo_out& out)
-{
-    ColoReassembly::Result result = m_reassembly.Add(std::move(fragment), nowNs);
-    Discard(std::move(result.lost), COLO_DROP_FRAGMENT, out);
-    return std::move(result.whole);
-}
-
-/** Of what is only observed these are copies, of which the room knows nothing. */
-void
-ColoEngine::Discard(ColoReassembly::Fragments fragments, colo_reason reason, colo_out& out)
-{
-    const colo_side observed = m_node.role == COLO_ROLE_PRIMARY ? COLO_INBOUND : COLO_PRIMARY;
-    for (auto& fragment : fragments)
-    {
-        if (fragment->GetSide() != observed)
-        {
-            colo_packet* packet = &fragment.release()->m_packet;
-            packet->reason = reason;
-            colo_queue_push(&out.drop, packet);
-        }
-    }
-}
-
 void
 ColoEngine::Observe(ColoFrame& frame, uint64_t nowNs)
 {
@@ -371,7 +346,7 @@ ColoEngine::Event(enum colo_node_event event, uint32_t epoch, uint64_t nowNs)
     colo_out out;
     colo_out_init(&out);
     const uint32_t before = m_node.epoch;
-    bool fits = colo_node_event(&m_node, event, epoch, nowNs, &out);
+    const bool fits = colo_node_event(&m_node, event, epoch, nowNs, &out);
     if (m_node.epoch != before)
     {
         Discard(m_reassembly.Forget(COLO_SECONDARY), COLO_DROP_COMMIT, out);
@@ -403,6 +378,16 @@ ColoEngine::Poll(uint64_t nowNs)
 }
 
 bool
+ColoEngine::Heartbeat(uint32_t term, uint64_t stampNs, uint64_t nowNs)
+{
+    colo_out out;
+    colo_out_init(&out);
+    const bool fits = colo_node_heartbeat(&m_node, term, stampNs, nowNs, &out);
+    Deliver(out, nowNs);
+    return fits;
+}
+
+bool
 ColoEngine::LosePeer(uint64_t nowNs)
 {
     colo_out out;
@@ -410,15 +395,6 @@ ColoEngine::LosePeer(uint64_t nowNs)
     const bool asks = colo_node_lose_peer(&m_node, nowNs, &out);
     Deliver(out, nowNs);
     return asks;
-}
-
-void
-ColoEngine::FailOver(uint64_t nowNs)
-{
-    colo_out out;
-    colo_out_init(&out);
-    colo_node_fail_over(&m_node, nowNs, &out);
-    Deliver(out, nowNs);
 }
 
 const ColoReassembly&
@@ -533,7 +509,7 @@ ColoEngine::Tell(colo_out& out)
     }
     if (out.actions)
     {
-        m_room.Act(out.actions, out.message_epoch);
+        m_room.Act({out.actions, out.message_epoch, out.message_term, out.stamp_ns});
     }
 }
 
@@ -557,32 +533,6 @@ ColoEngine::TellCopies(const colo_out& out)
         bytes.resize(colo_remirror_build(&out.remirror, bytes.data()));
         m_room.Remirror(std::move(bytes));
     }
-}
-
-/** \return the frame if it was put together here, which costs nothing if none was. */
-ColoWholeFrame*
-ColoEngine::FindWhole(ColoFrame& frame)
-{
-    return m_wholes ? dynamic_cast<ColoWholeFrame*>(&frame) : nullptr;
-}
-
-/** Whole datagrams are no frames of the room's. \return false if it is none. */
-bool
-ColoEngine::TellFragments(ColoFrame& frame,
-                          void (ColoEngineRoom::*tell)(std::unique_ptr<ColoFrame>))
-{
-    ColoWholeFrame* whole = FindWhole(frame);
-    if (!whole)
-    {
-        return false;
-    }
-    m_wholes--;
-    for (auto& fragment : whole->Split())
-    {
-        fragment->m_packet.reason = whole->m_packet.reason;
-        (m_room.*tell)(std::move(fragment));
-    }
-    return true;
 }
 
 void

@@ -24,6 +24,15 @@
 namespace ns3
 {
 
+/** \ingroup colo What the core wants done, and what the messages among it carry. */
+struct ColoActions
+{
+    uint32_t bits{0};    //!< COLO_ACTION_*
+    uint32_t epoch{0};   //!< of the messages of a checkpoint
+    uint32_t term{0};    //!< of heartbeats and of messages to the arbiter
+    uint64_t stampNs{0}; //!< of heartbeats
+};
+
 /**
  * \ingroup colo
  *
@@ -52,11 +61,8 @@ class ColoEngineRoom
     virtual void Drop(std::unique_ptr<ColoFrame> frame) = 0;
     /** \param mismatch why a checkpoint is needed. */
     virtual void Mismatch(const colo_mismatch& mismatch) = 0;
-    /**
-     * \param actions bits COLO_ACTION_*.
-     * \param epoch of the messages among them.
-     */
-    virtual void Act(uint32_t actions, uint32_t epoch) = 0;
+    /** \param actions to carry out. */
+    virtual void Act(const ColoActions& actions) = 0;
 };
 
 /**
@@ -124,13 +130,19 @@ class ColoEngine
     /** \param nowNs the time; does all that is due by then. */
     void Poll(uint64_t nowNs);
     /**
+     * A heartbeat of the other host has come, or its answer (rule fail-fence).
+     * \param term that it carried.
+     * \param stampNs that it carried.
+     * \param nowNs the time.
+     * \return false if it is of another term, or older than one before.
+     */
+    bool Heartbeat(uint32_t term, uint64_t stampNs, uint64_t nowNs);
+    /**
      * The other host is lost; who may speak alone is then to be asked of the arbiter.
      * \param nowNs the time.
      * \return false if there is nothing to ask, as this node is no part of a pair.
      */
     bool LosePeer(uint64_t nowNs);
-    /** \param nowNs the time; from now on this secondary speaks for itself. */
-    void FailOver(uint64_t nowNs);
 
     /** \return the node, to read its statistics and state. */
     const colo_node& GetNode() const;
@@ -146,10 +158,10 @@ class ColoEngine
 
     static constexpr std::size_t BURST_MAX = 32; // large enough to hide the way to memory
 
-    /** What is known of a frame on its arrival. */
     /** So many are in the cache of a core anyway. */
     static constexpr std::size_t CACHED_CONNECTIONS = 2048;
 
+    /** What is known of a frame on its arrival. */
     struct Arrived
     {
         colo_key key;

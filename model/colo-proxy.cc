@@ -256,8 +256,13 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     bool fits = m_engine->Event(event, epoch, NowNs());
     if (GetNode().epoch != before)
     {
-        m_verdictTrace(
-            {ColoVerdict::COMMIT, COLO_PRIMARY, GetNode().cause, std::nullopt, GetNode().epoch, 0, Time()});
+        m_verdictTrace({ColoVerdict::COMMIT,
+                        COLO_PRIMARY,
+                        GetNode().cause,
+                        std::nullopt,
+                        GetNode().epoch,
+                        0,
+                        Time()});
     }
     ArmDeadline();
     return fits;
@@ -403,12 +408,12 @@ ColoProxy::Mismatch(const colo_mismatch& mismatch)
 }
 
 void
-ColoProxy::Act(uint32_t actions, uint32_t epoch)
+ColoProxy::Act(const ColoActions& actions)
 {
-    m_actionTrace(actions, epoch);
+    m_actionTrace(actions.bits, actions.epoch);
     if (m_actionCallback)
     {
-        m_actionCallback(actions, epoch);
+        m_actionCallback(actions);
     }
 }
 

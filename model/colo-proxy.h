@@ -47,12 +47,12 @@ struct ColoVerdict
     };
 
     Event event;
-    colo_side side;     //!< whose packet; the primary's for a mismatch and a commit
-    colo_reason reason; //!< why
+    colo_side side;               //!< whose packet; the primary's for a mismatch and a commit
+    colo_reason reason;           //!< why
     std::optional<colo_key> flow; //!< the connection, of what belongs to one
-    uint32_t seq;       //!< of the packet; the position of a mismatch; the epoch of a commit
-    uint32_t bytes;     //!< payload
-    Time held;          //!< from its arrival at the proxy
+    uint32_t seq;   //!< of the packet; the position of a mismatch; the epoch of a commit
+    uint32_t bytes; //!< payload
+    Time held;      //!< from its arrival at the proxy
 
     /** \return "release", "resend", "drop", "mismatch", "commit", "hold". */
     const char* GetEventName() const;
@@ -71,8 +71,8 @@ struct ColoVerdict
 class ColoProxy : public Object, protected ColoEngineRoom
 {
   public:
-    /** Told what the core wants done to the checkpoint: COLO_ACTION_* bits, message epoch. */
-    using ActionCallback = std::function<void(uint32_t actions, uint32_t epoch)>;
+    /** Told what the core wants done. */
+    using ActionCallback = std::function<void(const ColoActions& actions)>;
 
     /** TracedCallback signature for Verdict. */
     using VerdictTracedCallback = void (*)(const ColoVerdict& verdict);
@@ -182,7 +182,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
 
     void Drop(std::unique_ptr<ColoFrame> frame) override;
     void Mismatch(const colo_mismatch& mismatch) override;
-    void Act(uint32_t actions, uint32_t epoch) override;
+    void Act(const ColoActions& actions) override;
 
     /** Work on the frames of the guest from now on. */
     void Hook(Ptr<ColoBridge> bridge);

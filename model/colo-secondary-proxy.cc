@@ -119,13 +119,13 @@ ColoSecondaryProxy::SetGuest(const Mac48Address& mac, std::vector<Address> addre
 }
 
 void
-ColoSecondaryProxy::Act(uint32_t actions, uint32_t epoch)
+ColoSecondaryProxy::Act(const ColoActions& actions)
 {
-    if (actions & COLO_ACTION_TAKE_OVER)
+    if (actions.bits & COLO_ACTION_TAKE_OVER)
     {
         TakeOver();
     }
-    ColoProxy::Act(actions, epoch);
+    ColoProxy::Act(actions);
 }
 
 void

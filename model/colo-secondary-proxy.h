@@ -59,7 +59,7 @@ class ColoSecondaryProxy : public ColoProxy
     void Release(std::unique_ptr<ColoFrame> frame) override;
     void Emit(const ColoFrame& frame, std::vector<uint8_t> bytes) override;
     void Remirror(std::vector<uint8_t> bytes) override;
-    void Act(uint32_t actions, uint32_t epoch) override;
+    void Act(const ColoActions& actions) override;
 
   private:
     /** Move the tap to br0 and announce the guest there, if that has not been done yet. */

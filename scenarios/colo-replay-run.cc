@@ -111,7 +111,7 @@ class ColoReplayRun::FixRoom : public ColoEngineRoom
     {
     }
 
-    void Act(uint32_t, uint32_t) override
+    void Act(const ColoActions&) override
     {
     }
 
@@ -383,12 +383,12 @@ ColoReplayRun::Mismatch(const colo_mismatch& mismatch)
 }
 
 void
-ColoReplayRun::Act(uint32_t actions, uint32_t epoch)
+ColoReplayRun::Act(const ColoActions& actions)
 {
-    if (actions & COLO_ACTION_SEND_REQUEST && m_commitAfterNs)
+    if (actions.bits & COLO_ACTION_SEND_REQUEST && m_commitAfterNs)
     {
         m_commitNs = m_nowNs + *m_commitAfterNs;
-        m_commitEpoch = epoch;
+        m_commitEpoch = actions.epoch;
     }
 }
 

@@ -53,7 +53,7 @@ class ColoReplayRun : private ColoEngineRoom
     void Remirror(std::vector<uint8_t> bytes) override;
     void Drop(std::unique_ptr<ColoFrame> frame) override;
     void Mismatch(const colo_mismatch& mismatch) override;
-    void Act(uint32_t actions, uint32_t epoch) override;
+    void Act(const ColoActions& actions) override;
 
     void Outbound(const ColoReplayPacket& packet);
     void Inbound(const ColoReplayPacket& packet);

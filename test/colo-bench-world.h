@@ -397,7 +397,7 @@ class World : public ColoEngineRoom
         m_mismatches++;
     }
 
-    void Act(uint32_t, uint32_t) override
+    void Act(const ColoActions&) override
     {
         m_mismatches++;
     }

@@ -90,12 +90,13 @@ class Recorder : public ColoEngineRoom
                         std::to_string(mismatch.position - PRIMARY_ISN));
     }
 
-    void Act(uint32_t actions, uint32_t epoch) override
+    void Act(const ColoActions& actions) override
     {
-        lines.push_back("act " + std::to_string(actions) + " epoch " + std::to_string(epoch));
+        lines.push_back("act " + std::to_string(actions.bits) + " epoch " +
+                        std::to_string(actions.epoch));
         if (onAct)
         {
-            onAct(actions);
+            onAct(actions.bits);
         }
     }
 
