@@ -128,6 +128,7 @@ ColoCheckpointer::Act(Host& host, const ColoActions& actions)
     }
     if (actions.bits & COLO_ACTION_LOAD)
     {
+        m_isToBeCloned = true;
         Simulator::ScheduleWithContext(host.proxy->GetHostId(),
                                        m_loadTime,
                                        &ColoCheckpointer::Load,
@@ -141,6 +142,10 @@ ColoCheckpointer::Act(Host& host, const ColoActions& actions)
     if (actions.bits & COLO_ACTION_RESUME)
     {
         host.pause++;
+        if (&host == &m_primary)
+        {
+            EndTransfer();
+        }
         GoOn(host);
     }
     if ((actions.bits & COLO_ACTION_TAKE_OVER) && m_isSecondaryLoaded)
@@ -148,12 +153,42 @@ ColoCheckpointer::Act(Host& host, const ColoActions& actions)
         m_isSecondaryLoaded = false; // the primary will not go on
         GoOn(host);
     }
+    if (actions.bits & COLO_ACTION_FENCE)
+    {
+        Stop(host);
+    }
+}
+
+/**
+ * The primary guest is about to change what a state that was sent consists of. If the secondary
+ * host has all of it, which it need not have told us, that is loaded; else it never will be.
+ */
+void
+ColoCheckpointer::EndTransfer()
+{
+    m_underWay.reset();
+    if (m_isToBeCloned && !m_secondary.isDead)
+    {
+        Clone();
+    }
+}
+
+void
+ColoCheckpointer::Clone()
+{
+    m_isToBeCloned = false;
+    m_secondary.guest->CloneFrom(m_primary.guest);
 }
 
 void
 ColoCheckpointer::Kill(bool isPrimary)
 {
-    Host& host = isPrimary ? m_primary : m_secondary;
+    Stop(isPrimary ? m_primary : m_secondary);
+}
+
+void
+ColoCheckpointer::Stop(Host& host)
+{
     host.isDead = true;
     if (!host.guest->IsPaused())
     {
@@ -198,6 +233,7 @@ ColoCheckpointer::SendState(uint32_t epoch)
 {
     if (m_primary.end && !m_primary.isDead)
     {
+        m_underWay = epoch;
         Tell(m_primary, COLO_EVENT_STATE, epoch, m_stateSize);
     }
 }
@@ -208,6 +244,11 @@ ColoCheckpointer::Happen(Host* host, enum colo_node_event event, uint32_t epoch)
     if (!host->proxy || host->isDead)
     {
         return; // the simulation is being taken down, or the host is lost
+    }
+    if (event == COLO_EVENT_STATE && m_underWay != epoch)
+    {
+        NS_LOG_INFO("the state of epoch " << epoch << " broke off");
+        return;
     }
     if (host == &m_primary && event == COLO_EVENT_RECEIVED)
     {
@@ -256,7 +297,10 @@ ColoCheckpointer::Load()
     {
         return;
     }
-    m_secondary.guest->CloneFrom(m_primary.guest);
+    if (m_isToBeCloned)
+    {
+        Clone();
+    }
     Happen(&m_secondary, COLO_EVENT_LOADED, 0);
 }
 
@@ -272,7 +316,7 @@ ColoCheckpointer::Resume(Host* host)
         host->guest->Resume();
     }
     host->proxy->StartDelivery();
-    if (host == &m_primary)
+    if (host == &m_primary && m_current.committed.IsStrictlyPositive())
     {
         const colo_node& node = host->proxy->GetNode();
         m_current.epoch = node.epoch;

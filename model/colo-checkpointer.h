@@ -13,6 +13,8 @@
 #include "ns3/object.h"
 #include "ns3/traced-callback.h"
 
+#include <optional>
+
 namespace ns3
 {
 
@@ -91,6 +93,9 @@ class ColoCheckpointer : public Object
     void GoOn(Host& host);
     void Resume(Host* host);
     void Load();
+    void EndTransfer();
+    void Clone();
+    static void Stop(Host& host);
 
     Host m_primary;
     Host m_secondary;
@@ -98,7 +103,9 @@ class ColoCheckpointer : public Object
     Time m_overhead;
     uint64_t m_stateSize;
     Time m_loadTime;
-    bool m_isSecondaryLoaded{false}; //!< waits for the primary to go on
+    bool m_isSecondaryLoaded{false};    //!< waits for the primary to go on
+    std::optional<uint32_t> m_underWay; //!< epoch of the state that was sent and may be loaded
+    bool m_isToBeCloned{false};         //!< the secondary host has all of it
     ColoCheckpoint m_current{};
     TracedCallback<const ColoCheckpoint&> m_checkpointTrace;
 };

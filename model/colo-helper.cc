@@ -99,14 +99,10 @@ ColoPair::AssignStreams(int64_t stream) const
 }
 
 void
-ColoPair::LoseHost(bool isPrimary, Time detection) const
+ColoPair::LosePeer(bool isPrimary, Time detection) const
 {
-    checkpointer->Kill(isPrimary);
-    Ptr<ColoProxy> survivor = secondaryProxy;
-    if (!isPrimary)
-    {
-        survivor = primaryProxy;
-    }
+    const Ptr<ColoProxy> survivor =
+        isPrimary ? Ptr<ColoProxy>(primaryProxy) : Ptr<ColoProxy>(secondaryProxy);
     Simulator::ScheduleWithContext(survivor->GetHostId(),
                                    detection,
                                    &ColoProxy::LosePeer,
@@ -247,7 +243,10 @@ ColoHelper::MakeHosts(Ptr<Node> primaryHost,
     hosts.primary->SetSecDev(hosts.secDev.first);
     hosts.secondary->SetSecDev(hosts.secDev.second);
     hosts.checkpointLink = m_checkpointLink.Create<ColoCheckpointLink>();
-    hosts.checkpointLink->Install(ColoLinkDevice::Connect(primaryHost, secondaryHost, m_eth2));
+    const auto eth2 = ColoLinkDevice::Connect(primaryHost, secondaryHost, m_eth2);
+    hosts.checkpointLink->Install(eth2);
+    hosts.primary->SetCheckpointDevice(eth2.first);
+    hosts.secondary->SetCheckpointDevice(eth2.second);
     return hosts;
 }
 

@@ -76,12 +76,11 @@ struct ColoPair
     int64_t AssignStreams(int64_t stream) const;
 
     /**
-     * One of the hosts dies at this instant; that its links are dead as well is the caller's
-     * affair.
+     * One of the hosts comes to know that the other one is lost, and asks the arbiter.
      * \param isPrimary which.
-     * \param detection after which the other host knows, and goes on alone.
+     * \param detection after which it knows.
      */
-    void LoseHost(bool isPrimary, Time detection) const;
+    void LosePeer(bool isPrimary, Time detection) const;
 };
 
 /**

@@ -70,6 +70,7 @@ ColoHost::DoDispose()
     m_node = nullptr;
     m_uplink = nullptr;
     m_secDev = nullptr;
+    m_eth2 = nullptr;
     m_br0 = nullptr;
     m_br1 = nullptr;
     Object::DoDispose();
@@ -83,6 +84,59 @@ ColoHost::SetSecDev(Ptr<NetDevice> secDev)
                                     COLO_SHIM_ETHERTYPE,
                                     secDev,
                                     true);
+    Listen(secDev);
+}
+
+void
+ColoHost::SetCheckpointDevice(Ptr<NetDevice> eth2)
+{
+    m_eth2 = eth2;
+    Listen(eth2);
+}
+
+void
+ColoHost::SetArbiter(const Address& arbiter)
+{
+    m_arbiter = arbiter;
+    Listen(m_br0); // which has the uplink's address
+}
+
+void
+ColoHost::Listen(Ptr<NetDevice> device)
+{
+    m_node->RegisterProtocolHandler(MakeCallback(&ColoHost::ReceiveMessage, this),
+                                    COLO_HOST_MESSAGE_ETHERTYPE,
+                                    device);
+}
+
+bool
+ColoHost::HasCarrier() const
+{
+    return !m_uplink || m_uplink->IsLinkUp();
+}
+
+/**
+ * A heartbeat and its answer take different links, so that both of these have to work. The answer
+ * is the one on the checkpoint link: no state is ever under way in its direction.
+ */
+void
+ColoHost::Tell(const ColoHostMessage& message)
+{
+    Ptr<NetDevice> device = m_uplink;
+    Address to = m_arbiter;
+    if (message.kind == ColoHostMessage::HEARTBEAT || message.kind == ColoHostMessage::HEARD)
+    {
+        device = message.kind == ColoHostMessage::HEARTBEAT ? m_secDev : m_eth2;
+        to = device ? device->GetBroadcast() : Address();
+    }
+    if (!device || to.IsInvalid())
+    {
+        NS_LOG_LOGIC("nobody to tell: " << message);
+        return;
+    }
+    Ptr<Packet> packet = Create<Packet>();
+    packet->AddHeader(message);
+    device->Send(packet, to, COLO_HOST_MESSAGE_ETHERTYPE);
 }
 
 void
@@ -124,6 +178,29 @@ ColoHost::GetUplink() const
     return m_uplink;
 }
 
+ColoProxy*
+ColoHost::FindProxy(uint16_t index) const
+{
+    return index < m_byIndex.size() ? m_byIndex[index] : nullptr;
+}
+
+void
+ColoHost::ReceiveMessage(Ptr<NetDevice>,
+                         Ptr<const Packet> packet,
+                         uint16_t,
+                         const Address&,
+                         const Address&,
+                         NetDevice::PacketType)
+{
+    ColoHostMessage message;
+    packet->Copy()->RemoveHeader(message);
+    ColoProxy* proxy = FindProxy(message.pair);
+    if (message.IsValid() && proxy)
+    {
+        proxy->ReceiveMessage(message);
+    }
+}
+
 void
 ColoHost::ReceiveOnSecDev(Ptr<NetDevice>,
                           Ptr<const Packet> packet,
@@ -136,8 +213,7 @@ ColoHost::ReceiveOnSecDev(Ptr<NetDevice>,
     ColoShimHeader header;
     inner->RemoveHeader(header);
     const colo_shim& shim = header.GetShim();
-    ColoProxy* proxy =
-        header.IsValid() && shim.node < m_byIndex.size() ? m_byIndex[shim.node] : nullptr;
+    ColoProxy* proxy = header.IsValid() ? FindProxy(shim.node) : nullptr;
     if (!proxy)
     {
         NS_LOG_LOGIC("of no node here: " << header);

@@ -5,6 +5,7 @@
 #define COLO_HOST_H
 
 #include "colo-bridge.h"
+#include "colo-host-message.h"
 #include "colo-link-device.h"
 #include "colo-shim-header.h"
 
@@ -50,6 +51,25 @@ class ColoHost : public Object
     void SetSecDev(Ptr<NetDevice> secDev);
 
     /**
+     * \param eth2 the host's end of the checkpoint link, for the answers to heartbeats.
+     */
+    void SetCheckpointDevice(Ptr<NetDevice> eth2);
+
+    /**
+     * \param arbiter address of the arbiter's device, which the uplink leads to.
+     */
+    void SetArbiter(const Address& arbiter);
+
+    /** \return whether clients may be reached, as far as the host's own end of the link tells. */
+    bool HasCarrier() const;
+
+    /**
+     * Say something to the other host, or to the arbiter: what it is decides the link.
+     * \param message to send.
+     */
+    void Tell(const ColoHostMessage& message);
+
+    /**
      * Give a proxy its node's frames of the forwarding link.
      * \param proxy the proxy.
      * \param index of its pair, not used before.
@@ -77,10 +97,20 @@ class ColoHost : public Object
                          const Address& source,
                          const Address& destination,
                          NetDevice::PacketType type);
+    void ReceiveMessage(Ptr<NetDevice> device,
+                        Ptr<const Packet> packet,
+                        uint16_t protocol,
+                        const Address& source,
+                        const Address& destination,
+                        NetDevice::PacketType type);
+    void Listen(Ptr<NetDevice> device);
+    ColoProxy* FindProxy(uint16_t index) const;
 
     Ptr<Node> m_node;
     Ptr<NetDevice> m_uplink;
     Ptr<NetDevice> m_secDev;
+    Ptr<NetDevice> m_eth2;
+    Address m_arbiter; //!< invalid if there is none
     Ptr<ColoBridge> m_br0;
     Ptr<ColoBridge> m_br1; //!< of a secondary host
     std::vector<Ptr<ColoProxy>> m_proxies;

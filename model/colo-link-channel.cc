@@ -75,6 +75,18 @@ ColoLinkChannel::Cut()
     m_isCut = true;
 }
 
+void
+ColoLinkChannel::Mend()
+{
+    m_isCut = false;
+}
+
+bool
+ColoLinkChannel::IsCut() const
+{
+    return m_isCut;
+}
+
 int64_t
 ColoLinkChannel::AssignStreams(int64_t stream)
 {

@@ -32,6 +32,10 @@ class ColoLinkChannel : public SimpleChannel
 
     /** From now on nothing that is sent arrives, as if the cable were cut or a host dead. */
     void Cut();
+    /** Undo Cut(). */
+    void Mend();
+    /** \return whether it is cut; both ends see that, as a cable's ends see the carrier go. */
+    bool IsCut() const;
 
     /**
      * \param stream first stream index to use.

@@ -3,6 +3,8 @@
  */
 #include "colo-link-device.h"
 
+#include "colo-pause.h"
+
 #include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/double.h"
@@ -57,6 +59,7 @@ ColoLinkDevice::Connect(Ptr<Node> a, Ptr<Node> b, const ColoLinkOptions& options
         device->SetMtu(1500);
         NS_ABORT_MSG_UNLESS(device->GetQueue(), "SimpleNetDevice: TxQueue is no queue");
         device->SetChannel(channel);
+        device->m_isWire = options.rate > DataRate(0);
         node->AddDevice(device);
         return device;
     };
@@ -87,6 +90,12 @@ ColoLinkDevice::EnablePcap(const Ends& ends, const std::string& file)
 }
 
 bool
+ColoLinkDevice::IsLinkUp() const
+{
+    return !DynamicCast<ColoLinkChannel>(GetChannel())->IsCut();
+}
+
+bool
 ColoLinkDevice::Send(Ptr<Packet> packet, const Address& dest, uint16_t protocol)
 {
     return SendFrom(packet, GetAddress(), dest, protocol);
@@ -102,6 +111,12 @@ ColoLinkDevice::SendFrom(Ptr<Packet> packet,
     {
         Sniff(packet, source, dest, protocol);
     }
+    if (!m_isWire)
+    {
+        return SimpleNetDevice::SendFrom(packet, source, dest, protocol);
+    }
+    // A network card empties its queue also while its host stands still.
+    const ColoPause::InContext asCard(Simulator::NO_CONTEXT);
     return SimpleNetDevice::SendFrom(packet, source, dest, protocol);
 }
 

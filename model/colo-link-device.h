@@ -83,6 +83,8 @@ class ColoLinkDevice : public SimpleNetDevice
      */
     static Ptr<PcapFileWrapper> EnablePcap(const Ends& ends, const std::string& file);
 
+    /** \return whether the cable is whole. */
+    bool IsLinkUp() const override;
     bool Send(Ptr<Packet> packet, const Address& dest, uint16_t protocol) override;
     bool SendFrom(Ptr<Packet> packet,
                   const Address& source,
@@ -95,6 +97,7 @@ class ColoLinkDevice : public SimpleNetDevice
                const Address& dest,
                uint16_t protocol);
 
+    bool m_isWire{true}; //!< else of memory, as a guest's tap
     TracedCallback<Ptr<const Packet>> m_snifferTrace;
 };
 

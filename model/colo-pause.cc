@@ -96,13 +96,20 @@ ColoPause::IsQuiet(uint32_t nodeId)
 }
 
 ColoPause::InContext::InContext(uint32_t nodeId)
-    : m_outer(NeedSimulator()->ExchangeContext({true, nodeId}))
+    : m_simulator(FindSimulator())
 {
+    if (m_simulator)
+    {
+        m_outer = m_simulator->ExchangeContext({true, nodeId});
+    }
 }
 
 ColoPause::InContext::~InContext()
 {
-    NeedSimulator()->ExchangeContext(m_outer);
+    if (m_simulator)
+    {
+        m_simulator->ExchangeContext(m_outer);
+    }
 }
 
 // ---- ColoScheduler ----

@@ -16,6 +16,8 @@
 namespace ns3
 {
 
+class ColoSimulatorImpl;
+
 /**
  * \ingroup colo
  *
@@ -81,7 +83,8 @@ class ColoPause
         InContext& operator=(const InContext&) = delete;
 
       private:
-        std::pair<bool, uint32_t> m_outer; //!< what was in force before
+        Ptr<ColoSimulatorImpl> m_simulator; //!< null if nothing can be paused
+        std::pair<bool, uint32_t> m_outer;  //!< what was in force before
     };
 };
 

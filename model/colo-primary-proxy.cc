@@ -248,23 +248,15 @@ ColoPrimaryProxy::NoteLeaves(const ColoFrame& frame)
     }
 }
 
-/** What softirq has queued is of the old epoch, so it is judged before the commit. */
+/** What softirq has queued is of the old epoch, so it is judged before that ends. */
 bool
 ColoPrimaryProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 {
-    if (event == COLO_EVENT_RECEIVED)
+    if (event == COLO_EVENT_RECEIVED || event == COLO_EVENT_GRANTED)
     {
         JudgeAll();
     }
     return ColoProxy::CheckpointEvent(event, epoch);
-}
-
-/** Likewise: with the secondary host the epoch ends. */
-void
-ColoPrimaryProxy::LosePeer()
-{
-    JudgeAll();
-    ColoProxy::LosePeer();
 }
 
 void

@@ -29,7 +29,6 @@ class ColoPrimaryProxy : public ColoProxy
     static TypeId GetTypeId();
 
     bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
-    void LosePeer() override;
     void StopDelivery() override;
     void StartDelivery() override;
 

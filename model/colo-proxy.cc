@@ -3,6 +3,9 @@
  */
 #include "colo-proxy.h"
 
+#include "colo-pause.h"
+#include "colo_failover.h"
+
 #include "ns3/ethernet-header.h"
 #include "ns3/log.h"
 #include "ns3/mac48-address.h"
@@ -158,6 +161,28 @@ ColoProxy::GetTypeId()
                           TimeValue(Seconds(3)),
                           MakeTimeAccessor(&ColoProxy::m_compareTimeout),
                           MakeTimeChecker(NanoSeconds(1)))
+            .AddAttribute("Lease",
+                          "How long after a heartbeat that was answered the primary speaks to the "
+                          "clients (rule fail-fence); 0: no heartbeats, the hosts never lose each "
+                          "other by themselves. Both proxies of a pair must have the same.",
+                          once,
+                          TimeValue(Time()),
+                          MakeTimeAccessor(&ColoProxy::m_lease),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("Takeover",
+                          "How long after the last heartbeat the secondary asks to take over. What "
+                          "it is longer than Lease has to cover the time in which a frame leaves "
+                          "the host.",
+                          once,
+                          TimeValue(MilliSeconds(300)),
+                          MakeTimeAccessor(&ColoProxy::m_takeover),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("HeartbeatInterval",
+                          "Between two heartbeats, and two questions to the arbiter.",
+                          once,
+                          TimeValue(MilliSeconds(50)),
+                          MakeTimeAccessor(&ColoProxy::m_heartbeatInterval),
+                          MakeTimeChecker(Time()))
             .AddTraceSource("Verdict",
                             "The core decided on a packet, or asks for a checkpoint.",
                             MakeTraceSourceAccessor(&ColoProxy::m_verdictTrace),
@@ -172,8 +197,16 @@ ColoProxy::GetTypeId()
                             MakeTraceSourceAccessor(&ColoProxy::m_actionTrace),
                             "ns3::ColoProxy::ActionTracedCallback")
             .AddTraceSource("PeerLost",
-                            "The other host is lost; this one goes on alone.",
+                            "The other host is lost; the arbiter is asked who goes on alone.",
                             MakeTraceSourceAccessor(&ColoProxy::m_peerLostTrace),
+                            "ns3::TracedCallback::VoidSignature")
+            .AddTraceSource("Alone",
+                            "The arbiter lets this host speak to the clients alone.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_aloneTrace),
+                            "ns3::TracedCallback::VoidSignature")
+            .AddTraceSource("Fenced",
+                            "The arbiter let the other host; this one is silent for good.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_fencedTrace),
                             "ns3::TracedCallback::VoidSignature");
     return tid;
 }
@@ -185,6 +218,11 @@ ColoProxy::NotifyConstructionCompleted()
     colo_config config;
     colo_config_default(&config);
     config.compare_timeout_ns = m_compareTimeout.GetNanoSeconds();
+    config.lease_ns = m_lease.GetNanoSeconds();
+    config.takeover_ns = m_takeover.GetNanoSeconds();
+    config.heartbeat_interval_ns = m_heartbeatInterval.GetNanoSeconds();
+    const char* wrong = colo_config_check(&config);
+    NS_ABORT_MSG_IF(wrong, "ns3::ColoProxy::Lease, Takeover, HeartbeatInterval: " << wrong);
     Configure(config);
     m_engine = std::make_unique<ColoEngine>(m_nodeIndex,
                                             GetRole(),
@@ -201,7 +239,8 @@ ColoProxy::Install(Ptr<ColoHost> host, Ptr<NetDevice> tap)
     m_secDev = host->GetSecDev();
     Hook(host->GetGuestBridge());
     host->AddProxy(this, m_nodeIndex);
-    ArmDeadline(); // periodic checkpoints do not wait for a first frame
+    const ColoPause::InContext asHost(GetHostId());
+    ArmDeadline(); // periodic checkpoints and heartbeats do not wait for a first frame
 }
 
 void
@@ -254,7 +293,8 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 {
     const uint32_t before = GetNode().epoch;
     bool fits = m_engine->Event(event, epoch, NowNs());
-    if (GetNode().epoch != before)
+    const bool isCommit = event == COLO_EVENT_RECEIVED || event == COLO_EVENT_STATE;
+    if (isCommit && GetNode().epoch != before)
     {
         m_verdictTrace({ColoVerdict::COMMIT,
                         COLO_PRIMARY,
@@ -271,12 +311,41 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 void
 ColoProxy::LosePeer()
 {
-    if (m_engine->LosePeer(NowNs()))
-    {
-        m_peerLostTrace();
-        m_engine->Event(COLO_EVENT_GRANTED, GetNode().term, NowNs());
-    }
+    m_engine->LosePeer(NowNs());
     ArmDeadline();
+}
+
+void
+ColoProxy::ReceiveMessage(const ColoHostMessage& message)
+{
+    switch (message.kind)
+    {
+    case ColoHostMessage::HEARTBEAT:
+    case ColoHostMessage::HEARD:
+        m_engine->Heartbeat(message.term, message.stampNs, NowNs());
+        ArmDeadline();
+        break;
+    case ColoHostMessage::GRANTED:
+        if (CheckpointEvent(COLO_EVENT_GRANTED, message.term))
+        {
+            m_aloneTrace();
+        }
+        break;
+    case ColoHostMessage::DENIED:
+        CheckpointEvent(COLO_EVENT_DENIED, message.term);
+        break;
+    case ColoHostMessage::TERM_KNOWN:
+        CheckpointEvent(COLO_EVENT_TERM, message.term);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+ColoProxy::Tell(ColoHostMessage::Kind kind, const ColoActions& actions) const
+{
+    m_host->Tell({kind, m_nodeIndex, GetRole(), actions.term, actions.stampNs});
 }
 
 // Deadlines mostly move away before they come, so an event that is due early is left to find out.
@@ -411,6 +480,32 @@ void
 ColoProxy::Act(const ColoActions& actions)
 {
     m_actionTrace(actions.bits, actions.epoch);
+    // Whoever cannot reach the clients leaves them to the other host.
+    if ((actions.bits & COLO_ACTION_SEND_HEARTBEAT) && m_host->HasCarrier())
+    {
+        Tell(ColoHostMessage::HEARTBEAT, actions);
+    }
+    if (actions.bits & COLO_ACTION_ANSWER_HEARTBEAT)
+    {
+        Tell(ColoHostMessage::HEARD, actions);
+    }
+    if (actions.bits & COLO_ACTION_ASK)
+    {
+        if (m_askedTerm != actions.term)
+        {
+            m_askedTerm = actions.term;
+            m_peerLostTrace();
+        }
+        Tell(ColoHostMessage::ASK, actions);
+    }
+    if (actions.bits & COLO_ACTION_TELL_TERM)
+    {
+        Tell(ColoHostMessage::TELL_TERM, actions);
+    }
+    if (actions.bits & COLO_ACTION_FENCE)
+    {
+        m_fencedTrace();
+    }
     if (m_actionCallback)
     {
         m_actionCallback(actions);

@@ -6,6 +6,7 @@
 
 #include "colo-bridge.h"
 #include "colo-engine.h"
+#include "colo-host-message.h"
 #include "colo-host.h"
 #include "colo-shim-header.h"
 
@@ -118,10 +119,12 @@ class ColoProxy : public Object, protected ColoEngineRoom
      */
     virtual bool CheckpointEvent(enum colo_node_event event, uint32_t epoch);
     /**
-     * The other host is known to be lost. There is no arbiter that could refuse: this host goes on
-     * alone, by what the core says.
+     * Somebody knows that the other host is lost, before a heartbeat tells. The arbiter is asked
+     * who goes on alone.
      */
-    virtual void LosePeer();
+    void LosePeer();
+    /** \param message of the other host, or of the arbiter, has come. */
+    void ReceiveMessage(const ColoHostMessage& message);
     /** From now on the guest gets nothing: it is about to be paused. */
     virtual void StopDelivery() = 0;
     /** The guest goes on. */
@@ -192,6 +195,9 @@ class ColoProxy : public Object, protected ColoEngineRoom
     Ptr<NetDevice> m_tap;
     Ptr<NetDevice> m_secDev;
     Time m_compareTimeout;
+    Time m_lease;
+    Time m_takeover;
+    Time m_heartbeatInterval;
     bool m_isStopped{false}; //!< the guest gets nothing
 
   private:
@@ -206,16 +212,20 @@ class ColoProxy : public Object, protected ColoEngineRoom
                 const Address& source,
                 const Address& destination);
     void DeadlineOver();
+    void Tell(ColoHostMessage::Kind kind, const ColoActions& actions) const;
 
     uint16_t m_nodeIndex;
     std::unique_ptr<ColoEngine> m_engine;
     ActionCallback m_actionCallback;
     EventId m_deadlineEvent;
     uint64_t m_armedNs{COLO_NEVER_NS};
+    std::optional<uint32_t> m_askedTerm; //!< of the latest question to the arbiter
     TracedCallback<const ColoVerdict&> m_verdictTrace;
     TracedCallback<Ptr<const Packet>> m_staleTrace;
     TracedCallback<uint32_t, uint32_t> m_actionTrace;
     TracedCallback<> m_peerLostTrace;
+    TracedCallback<> m_aloneTrace;
+    TracedCallback<> m_fencedTrace;
 };
 
 } // namespace ns3

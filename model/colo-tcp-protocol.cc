@@ -5,6 +5,8 @@
 
 #include "colo-member-access.h"
 
+#include "ns3/inet-socket-address.h"
+#include "ns3/inet6-socket-address.h"
 #include "ns3/ipv4-header.h"
 #include "ns3/ipv4-interface.h"
 #include "ns3/ipv6-header.h"
@@ -76,6 +78,20 @@ ColoEndPointTable<ColoEndPointsOfIpv6>&
 ColoTcpL4Protocol::GetTable6()
 {
     return m_table6;
+}
+
+bool
+ColoTcpL4Protocol::IsConnected(const Address& local, const Address& remote) const
+{
+    if (InetSocketAddress::IsMatchingType(local))
+    {
+        const auto here = InetSocketAddress::ConvertFrom(local);
+        const auto there = InetSocketAddress::ConvertFrom(remote);
+        return m_table.Peek({here.GetIpv4(), there.GetIpv4(), here.GetPort(), there.GetPort()});
+    }
+    const auto here = Inet6SocketAddress::ConvertFrom(local);
+    const auto there = Inet6SocketAddress::ConvertFrom(remote);
+    return m_table6.Peek({here.GetIpv6(), there.GetIpv6(), here.GetPort(), there.GetPort()});
 }
 
 std::vector<Ptr<TcpSocketBase>>

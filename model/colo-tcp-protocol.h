@@ -69,6 +69,13 @@ class ColoTcpL4Protocol : public TcpL4Protocol
     ColoEndPointTable<ColoEndPointsOfIpv6>& GetTable6();
 
     /**
+     * \param local address and port of this node.
+     * \param remote address and port of its peer.
+     * \return whether one of the tables has their connection.
+     */
+    bool IsConnected(const Address& local, const Address& remote) const;
+
+    /**
      * \param tcp of a node, of this class or another
      * \return all TCP sockets of the node that are not closed
      */

@@ -184,6 +184,11 @@ ColoTcpSocket::CompleteFork(Ptr<Packet> packet,
                             const Address& from,
                             const Address& to)
 {
+    const auto tcp = DynamicCast<ColoTcpL4Protocol>(m_tcp);
+    if (tcp && tcp->IsConnected(to, from))
+    {
+        return; // a second copy of the SYN came before the first one's fork was complete
+    }
     DrawConnection();
     LearnPeerIsn(header.GetSequenceNumber());
     TcpSocketBase::CompleteFork(packet, header, from, to);

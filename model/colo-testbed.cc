@@ -3,6 +3,7 @@
  */
 #include "colo-testbed.h"
 
+#include "colo-arbiter.h"
 #include "colo-pause.h"
 
 #include "ns3/abort.h"
@@ -13,6 +14,7 @@
 #include "ns3/internet-stack-helper.h"
 #include "ns3/node-container.h"
 #include "ns3/rng-seed-manager.h"
+#include "ns3/simulator.h"
 #include "ns3/string.h"
 #include "ns3/uinteger.h"
 
@@ -87,6 +89,7 @@ ColoTestbed::ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper)
     m_hosts = helper.MakeHosts(primaryHost, primaryUplink, secondaryHost, secondaryUplink);
     if (options.isProtected)
     {
+        AddArbiter();
         m_links["sec_dev"] = m_hosts.secDev;
         m_links["eth2"] = m_hosts.checkpointLink->GetDevices();
     }
@@ -103,6 +106,18 @@ ColoTestbed::ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper)
     {
         AddClient(i);
     }
+}
+
+void
+ColoTestbed::AddArbiter()
+{
+    m_arbiter = CreateObject<Node>();
+    const auto link = ColoLinkDevice::Connect(m_lan, m_arbiter, m_options.uplink);
+    m_switch->AddHookedPort(link.first);
+    m_links["arbiter"] = link;
+    CreateObject<ColoArbiter>()->Install(link.second);
+    m_hosts.primary->SetArbiter(link.second->GetAddress());
+    m_hosts.secondary->SetArbiter(link.second->GetAddress());
 }
 
 void
@@ -170,16 +185,66 @@ ColoTestbed::GetLinks() const
 void
 ColoTestbed::LoseHost(bool isPrimary, Time detection) const
 {
-    NS_ABORT_MSG_UNLESS(m_options.isProtected, "ColoTestbed: there is no other host to go on");
-    const std::string uplink = isPrimary ? "eth0-primary" : "eth0-secondary";
-    for (const std::string& name : {uplink, std::string("sec_dev"), std::string("eth2")})
+    KillHost(isPrimary);
+    for (const auto& pair : m_pairs)
     {
-        ColoLinkDevice::GetCable(m_links.at(name))->Cut();
+        pair.LosePeer(!isPrimary, detection);
+    }
+}
+
+void
+ColoTestbed::KillHost(bool isPrimary) const
+{
+    NS_ABORT_MSG_UNLESS(m_options.isProtected, "ColoTestbed: there is no other host to go on");
+    for (const char* name : {isPrimary ? "eth0-primary" : "eth0-secondary", "sec_dev", "eth2"})
+    {
+        CutLink(name);
     }
     for (const auto& pair : m_pairs)
     {
-        pair.LoseHost(isPrimary, detection);
+        pair.checkpointer->Kill(isPrimary);
     }
+}
+
+void
+ColoTestbed::CutLink(const std::string& name, bool isCut) const
+{
+    const auto link = m_links.find(name);
+    NS_ABORT_MSG_IF(link == m_links.end(), "ColoTestbed: there is no link " << name);
+    const Ptr<ColoLinkChannel> cable = ColoLinkDevice::GetCable(link->second);
+    isCut ? cable->Cut() : cable->Mend();
+}
+
+void
+ColoTestbed::HangHost(bool isPrimary, Time duration) const
+{
+    const Ptr<ColoHost> host = isPrimary ? m_hosts.primary : m_hosts.secondary;
+    NS_ABORT_MSG_UNLESS(host, "ColoTestbed: there is no such host");
+    const uint32_t id = host->GetNode()->GetId();
+    ColoPause::Pause(id);
+    std::vector<Ptr<ColoGuest>> guests; // but those that stand still for a checkpoint
+    for (const auto& pair : m_pairs)
+    {
+        const Ptr<ColoGuest> guest = isPrimary ? pair.primary.guest : pair.secondary.guest;
+        if (!guest->IsPaused())
+        {
+            guest->Pause();
+            guests.push_back(guest);
+        }
+    }
+    Simulator::ScheduleWithContext(Simulator::NO_CONTEXT, duration, [id, guests] {
+        ColoPause::Resume(id);
+        for (const auto& guest : guests)
+        {
+            guest->Resume();
+        }
+    });
+}
+
+Ptr<Node>
+ColoTestbed::GetArbiter() const
+{
+    return m_arbiter;
 }
 
 void

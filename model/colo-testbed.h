@@ -83,9 +83,8 @@ class ColoTestbed
     Address GetGuestAddress(uint32_t pair) const;
     /**
      * All links: "client0" and so on, "eth0-primary", "eth0-secondary", "sec_dev", "eth2",
-     * "primary-tap0", "secondary-tap0" and so on. The first end is the one nearer to a client, or
-     * the primary host's, or the host's.
-     * \return the links by name.
+     * "arbiter", "primary-tap0", "secondary-tap0" and so on. The first end is the one nearer to a
+     * client, or the primary host's, or the host's. \return the links by name.
      */
     const std::map<std::string, ColoLinkDevice::Ends>& GetLinks() const;
 
@@ -96,21 +95,48 @@ class ColoTestbed
      */
     int64_t AssignStreams(int64_t stream) const;
 
+    /** \return the arbiter's node, on a link of the switch; null without protection. */
+    Ptr<Node> GetArbiter() const;
+
+    /**
+     * A link is cut, or mended, at this instant.
+     * \param name of the link, see GetLinks(); aborts if there is none.
+     * \param isCut whether it is cut from now on.
+     */
+    void CutLink(const std::string& name, bool isCut = true) const;
+
+    /**
+     * A host stands still from this instant on, with its guests, while its clock and its network
+     * cards go on: what is queued there leaves, what arrives waits.
+     * \param isPrimary which host; must not hang already.
+     * \param duration of it.
+     */
+    void HangHost(bool isPrimary, Time duration) const;
+
+    /**
+     * A host dies at this instant: its links are cut, its guests stand still for ever. The other
+     * host finds out by its heartbeats; see ColoProxy::Lease.
+     * \param isPrimary which host.
+     */
+    void KillHost(bool isPrimary) const;
+
     /**
      * A host dies at this instant: its links to the switch and to the other host are cut, its
      * guests stand still for ever.
      * \param isPrimary which host.
-     * \param detection after which the other host knows, and goes on alone.
+     * \param detection after which the other host knows, and asks the arbiter.
      */
     void LoseHost(bool isPrimary, Time detection) const;
 
   private:
+    void AddArbiter();
     void AddClient(uint32_t index);
     Ptr<NetDevice> AddUplink(Ptr<Node> host, const std::string& name);
 
     ColoTestbedOptions m_options;
     std::vector<Ptr<Node>> m_clients;
     Ptr<Node> m_lan;
+    Ptr<Node> m_arbiter;
     Ptr<ColoBridge> m_switch;
     ColoHosts m_hosts;
     std::vector<ColoPair> m_pairs;

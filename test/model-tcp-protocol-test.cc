@@ -360,3 +360,16 @@ BOOST_DATA_TEST_CASE(stock_sockets_work_beside_it, BOTH_IPS, useIpv6)
     BOOST_TEST(world.got == 3000);
     BOOST_TEST(world.Listed(world.client) == 1);
 }
+
+// Both copies are there before the socket of the first has its end point.
+BOOST_DATA_TEST_CASE(a_syn_that_comes_twice_at_once_opens_one_connection, BOTH_IPS, useIpv6)
+{
+    World world(useIpv6);
+    world.RunFor(SOON);
+    world.client->GetDevice(1)->GetChannel()->SetAttribute("Duplicate", DoubleValue(1));
+    world.Open(4000);
+    world.RunFor(SOON);
+    BOOST_TEST(world.accepted.size() == 1);
+    BOOST_TEST(world.got == 3000);
+    BOOST_TEST(world.CountResets() == 0);
+}

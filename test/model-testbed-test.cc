@@ -175,7 +175,8 @@ BOOST_AUTO_TEST_CASE(links_have_names)
     {
         names.insert(name);
     }
-    const std::set<std::string> expected{"client0",
+    const std::set<std::string> expected{"arbiter",
+                                         "client0",
                                          "client1",
                                          "eth0-primary",
                                          "eth0-secondary",
