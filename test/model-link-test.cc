@@ -4,6 +4,7 @@
 #define BOOST_TEST_MODULE model_link
 
 #include "colo-link-device.h"
+#include "colo-pause.h"
 
 #include "ns3/core-module.h"
 #include "ns3/network-module.h"
@@ -216,4 +217,36 @@ BOOST_AUTO_TEST_CASE(link_that_is_cut_delivers_nothing)
     link.Run(100);
     BOOST_TEST(link.arrived.size() == 5u);
     BOOST_TEST(link.lost == 95);
+}
+
+// What a host has given to its card leaves, whatever the host does then.
+BOOST_AUTO_TEST_CASE(a_card_empties_its_queue_while_its_host_stands_still)
+{
+    ColoPause::Enable();
+    ColoLinkOptions options;
+    options.rate = DataRate("1Mbps"); // 16 us a frame
+    Link link(options);
+    Simulator::ScheduleWithContext(link.a->GetId(), Time(), [&] {
+        for (int i = 0; i < 10; i++)
+        {
+            link.Send(i);
+        }
+        ColoPause::Pause(link.a->GetId());
+    });
+    Simulator::Run();
+    BOOST_TEST(link.arrived.size() == 10);
+}
+
+// Both ends see that the cable is cut, and that it is mended.
+BOOST_AUTO_TEST_CASE(a_cut_link_has_no_carrier)
+{
+    Link link({});
+    for (bool isCut : {true, false})
+    {
+        isCut ? link.channel->Cut() : link.channel->Mend();
+        BOOST_TEST(link.ends.first->IsLinkUp() != isCut);
+        BOOST_TEST(link.ends.second->IsLinkUp() != isCut);
+        link.Run(3);
+        BOOST_TEST(link.arrived.size() == (isCut ? 0 : 3));
+    }
 }
