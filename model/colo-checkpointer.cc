@@ -183,7 +183,9 @@ ColoCheckpointer::Clone()
 void
 ColoCheckpointer::Kill(bool isPrimary)
 {
-    Stop(isPrimary ? m_primary : m_secondary);
+    Host& host = isPrimary ? m_primary : m_secondary;
+    Stop(host);
+    host.proxy->Kill();
 }
 
 void

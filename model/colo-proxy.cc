@@ -239,8 +239,11 @@ ColoProxy::Install(Ptr<ColoHost> host, Ptr<NetDevice> tap)
     m_secDev = host->GetSecDev();
     Hook(host->GetGuestBridge());
     host->AddProxy(this, m_nodeIndex);
+    // Periodic checkpoints and heartbeats do not wait for a first frame. To the core, a heartbeat
+    // whose stamp is 0 is none.
     const ColoPause::InContext asHost(GetHostId());
-    ArmDeadline(); // periodic checkpoints and heartbeats do not wait for a first frame
+    m_armedNs = NowNs() + 1;
+    m_deadlineEvent = Simulator::Schedule(NanoSeconds(1), &ColoProxy::DeadlineOver, this);
 }
 
 void
@@ -316,6 +319,13 @@ ColoProxy::LosePeer()
 }
 
 void
+ColoProxy::Kill()
+{
+    m_isDead = true;
+    m_deadlineEvent.Cancel();
+}
+
+void
 ColoProxy::ReceiveMessage(const ColoHostMessage& message)
 {
     switch (message.kind)
@@ -353,7 +363,7 @@ void
 ColoProxy::ArmDeadline()
 {
     const uint64_t deadline = m_engine->GetDeadline();
-    if (deadline >= m_armedNs)
+    if (m_isDead || deadline >= m_armedNs)
     {
         return;
     }

@@ -123,6 +123,8 @@ class ColoProxy : public Object, protected ColoEngineRoom
      * who goes on alone.
      */
     void LosePeer();
+    /** The host dies: nothing is decided any more. */
+    void Kill();
     /** \param message of the other host, or of the arbiter, has come. */
     void ReceiveMessage(const ColoHostMessage& message);
     /** From now on the guest gets nothing: it is about to be paused. */
@@ -199,6 +201,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
     Time m_takeover;
     Time m_heartbeatInterval;
     bool m_isStopped{false}; //!< the guest gets nothing
+    bool m_isDead{false};    //!< as its host is
 
   private:
     bool Ingress(Ptr<NetDevice> port,

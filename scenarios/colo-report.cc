@@ -256,6 +256,62 @@ DescribePairs(const std::vector<ColoPairResult>& pairs)
     return text;
 }
 
+/** What went wrong, and what the hosts did about it. */
+std::string
+DescribeFailover(const std::vector<ColoFault>& faults, const ColoRunResult& result)
+{
+    const std::vector<ColoPairResult>& pairs = result.pairs;
+    static const std::map<std::string, const char*> words{
+        {"peer-lost", "lost the other one"},
+        {"alone", "may speak alone"},
+        {"take-over", "took over"},
+        {"fenced", "is fenced"},
+    };
+    std::string text;
+    for (const ColoFault& fault : faults)
+    {
+        text +=
+            fmt::format("Fault        {:.3f} s: {}{}\n",
+                        fault.at.GetSeconds(),
+                        fault.GetWords(),
+                        fault.at.GetSeconds() > result.simSeconds ? "; all was over by then" : "");
+    }
+    for (std::size_t i = 0; i < pairs.size(); i++)
+    {
+        for (const ColoFailoverStep& step : pairs[i].failover)
+        {
+            text += fmt::format("Failover     {:.3f} s: {}the {} host {}\n",
+                                step.at.GetSeconds(),
+                                pairs.size() > 1 ? fmt::format("pair {}: ", i) : "",
+                                step.host,
+                                words.at(step.step));
+        }
+    }
+    return text;
+}
+
+Json
+ToJson(const std::vector<ColoFault>& faults)
+{
+    Json json = Json::array();
+    for (const ColoFault& fault : faults)
+    {
+        json.push_back({{"t_s", fault.at.GetSeconds()}, {"fault", fault.GetWords()}});
+    }
+    return json;
+}
+
+Json
+ToJson(const std::vector<ColoFailoverStep>& steps)
+{
+    Json json = Json::array();
+    for (const ColoFailoverStep& step : steps)
+    {
+        json.push_back({{"t_s", step.at.GetSeconds()}, {"host", step.host}, {"step", step.step}});
+    }
+    return json;
+}
+
 std::string
 DescribeFlows(const ColoFlowTotals& totals)
 {
@@ -324,6 +380,7 @@ ColoReportTable(const ColoScenarioOptions& options,
     {
         const PairFigures figures(result.pairs);
         table += DescribeProtection(figures);
+        table += DescribeFailover(options.faults, result);
         times += DescribeMs("checkpoint interval", figures.intervalsMs);
         times += DescribeMs("checkpoint pause", figures.pausesMs);
         times += DescribeMs("packet held", figures.holdMs);
@@ -381,10 +438,12 @@ ColoReportJson(const ColoScenarioOptions& options,
         {"client_resets", result.clientResets},
         {"client_data_errors", result.clientDataErrors},
     });
+    json["faults"] = ToJson(options.faults);
     json["pairs"] = Json::array();
     for (const ColoPairResult& pair : result.pairs)
     {
         json["pairs"].push_back(ToJson(PairFigures(pair)));
+        json["pairs"].back()["failover"] = ToJson(pair.failover);
     }
     if (result.flowTotals)
     {

@@ -18,10 +18,20 @@
 namespace ns3
 {
 
+/** One thing that a host did when the hosts of a pair lost each other. */
+struct ColoFailoverStep
+{
+    /** "peer-lost", "alone" (the arbiter let it), "take-over", "fenced". */
+    std::string step;
+    std::string host; //!< "primary", "secondary"
+    Time at;
+};
+
 /** What one simulated run came to for one protected pair. */
 struct ColoPairResult
 {
     std::vector<ColoCheckpoint> checkpoints;
+    std::vector<ColoFailoverStep> failover; //!< in the order of time
     std::map<colo_reason, uint64_t> mismatches;
     uint64_t coalesced{0};
     std::vector<double> holdMs; //!< of every released TCP packet of the primary

@@ -107,6 +107,7 @@ DescribeOptions()
     add("seed", "COUNT", "1", "of every random stream, 1 to 4294967295");
     add("time", "TIME", "600s", "simulated time at most, 1ns to 1440min");
     add("protection", "colo|none", "colo", "whether a secondary guest protects the primary");
+    add("fail", "FAULT,...", nullptr, COLO_FAULTS_HELP);
     add("out", "FOLDER", nullptr, "where results go; made if need be; default: nowhere");
     add("pcap",
         "NAME,...|all|none",
@@ -252,6 +253,10 @@ CheckContradictions(const po::variables_map& values, const ColoScenarioOptions& 
                 fmt::format("option --{}: there is no such link with --protection=none", name));
         }
     }
+    if (!options.faults.empty() && !options.isProtected)
+    {
+        throw ColoUsageError("option --fail: nobody takes over with --protection=none");
+    }
     for (const char* name : {"pcap", "trace", "netanim"})
     {
         if (values.count(name) && options.out.empty())
@@ -303,6 +308,10 @@ Convert(const po::variables_map& values)
     options.time =
         ParseTime("time", text("time"), {1, "1ns"}, {Minutes(1440).GetNanoSeconds(), "1440min"});
     options.isProtected = ParseProtection(text("protection"));
+    if (values.count("fail"))
+    {
+        options.faults = ColoParseFaults(text("fail"));
+    }
     options.out = values.count("out") ? text("out") : "";
     if (values.count("out") && options.out.empty())
     {

@@ -5,6 +5,7 @@
 #define COLO_SCENARIO_OPTIONS_H
 
 #include "colo-command-line.h"
+#include "colo-faults.h"
 #include "colo-link-options.h"
 
 #include "ns3/colo-dialogue.h"
@@ -35,6 +36,7 @@ struct ColoScenarioOptions
     uint32_t seed;                  //!< at least 1
     Time time;                      //!< simulated time at most
     bool isProtected;               //!< --protection=colo
+    std::vector<ColoFault> faults;  //!< what goes wrong
     std::string out;                //!< folder of the results, empty for none
     std::vector<std::string> pcaps; //!< links to capture, by the names that --pcap takes
     bool trace;                     //!< leaves timeline.jsonl

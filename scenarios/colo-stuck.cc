@@ -3,6 +3,8 @@
  */
 #include "colo-stuck.h"
 
+#include "colo_failover.h"
+
 #include "ns3/colo-key.h"
 #include "ns3/simulator.h"
 
@@ -190,7 +192,7 @@ bool
 ColoIsOverdue(const colo_node& primary, Time now)
 {
     const bool mayAsk = primary.mode == COLO_MODE_PROTECTED && primary.state == COLO_NODE_RUNNING &&
-                        !primary.deferred;
+                        !primary.deferred && colo_node_may_speak(&primary, now.GetNanoSeconds());
     if (!mayAsk || primary.held.next == &primary.held)
     {
         return false;

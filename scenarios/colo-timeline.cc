@@ -37,7 +37,10 @@ ColoTimeline::Watch(uint32_t index, const ColoPair& pair)
         "Paused",
         Callback<void>([this, index, proxy = PeekPointer(pair.primaryProxy)]() {
             const colo_node& node = proxy->GetNode();
-            NotePhase(index, "paused", node.attempt, node.cause);
+            if (node.state != COLO_NODE_RUNNING) // else the host hangs, or died
+            {
+                NotePhase(index, "paused", node.attempt, node.cause);
+            }
         }));
     pair.checkpointer->TraceConnectWithoutContext(
         "Checkpoint",
@@ -72,8 +75,8 @@ ColoTimeline::WatchProxy(uint32_t pair, Ptr<ColoProxy> proxy, const char* role)
     proxy->TraceConnectWithoutContext(
         "Action",
         Callback<void, uint32_t, uint32_t>(
-            [this, pair, role, proxy = PeekPointer(proxy)](uint32_t actions, uint32_t) {
-                NoteAction(pair, *proxy, role, actions);
+            [this, pair, proxy = PeekPointer(proxy)](uint32_t actions, uint32_t) {
+                NoteAction(pair, *proxy, actions);
             }));
 }
 
@@ -137,20 +140,18 @@ ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
 }
 
 void
-ColoTimeline::NoteAction(uint32_t pair, const ColoProxy& proxy, const char* role, uint32_t actions)
+ColoTimeline::NoteAction(uint32_t pair, const ColoProxy& proxy, uint32_t actions)
 {
     if (actions & COLO_ACTION_SEND_REQUEST)
     {
         NotePhase(pair, "requested", proxy.GetNode().attempt, proxy.GetNode().cause);
     }
-    if (actions & COLO_ACTION_TAKE_OVER)
-    {
-        Line(pair, "failover", fmt::format(R"("role":"{}","step":"take-over")", role));
-    }
-    if (actions & COLO_ACTION_FENCE)
-    {
-        Line(pair, "failover", fmt::format(R"("role":"{}","step":"fence")", role));
-    }
+}
+
+void
+ColoTimeline::NoteFailover(uint32_t pair, const char* step, const char* host)
+{
+    Line(pair, "failover", fmt::format(R"("host":"{}","step":"{}")", host, step));
 }
 
 void

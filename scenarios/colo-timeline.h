@@ -27,7 +27,8 @@ namespace ns3
  *     pause       guest (primary, secondary)
  *     resume      guest, paused_ns
  *     stale       host (primary, secondary), bytes: a frame of another epoch came too late
- *     failover    role (primary, secondary), step (take-over, fence)
+ *     failover    host (primary, secondary), step: peer-lost (it asks the arbiter), alone (it was
+ *                 let), take-over (it speaks), fenced (it was not let)
  */
 class ColoTimeline
 {
@@ -43,13 +44,19 @@ class ColoTimeline
      * \param pair is watched from now on, as long as this lives.
      */
     void Watch(uint32_t index, const ColoPair& pair);
+    /**
+     * \param pair its index.
+     * \param step see above.
+     * \param host see above.
+     */
+    void NoteFailover(uint32_t pair, const char* step, const char* host);
 
   private:
     void WatchGuest(uint32_t pair, Ptr<ColoGuest> guest, const char* role);
     void WatchProxy(uint32_t pair, Ptr<ColoProxy> proxy, const char* role);
     void Line(uint32_t pair, const char* event, const std::string& fields);
     void NoteVerdict(uint32_t pair, const ColoVerdict& verdict);
-    void NoteAction(uint32_t pair, const ColoProxy& proxy, const char* role, uint32_t actions);
+    void NoteAction(uint32_t pair, const ColoProxy& proxy, uint32_t actions);
     void NotePhase(uint32_t pair, const char* phase, uint32_t epoch, colo_reason reason);
 
     std::function<void(const std::string&)> m_write;

@@ -67,6 +67,8 @@ class World
     void AddPlayers(std::shared_ptr<const ColoDialogue> dialogue);
     void Observe();
     void ObservePair(std::size_t index);
+    void ObserveFailover(std::size_t index, Ptr<ColoProxy> proxy, const char* host);
+    void NoteFailover(std::size_t pair, const char* step, const char* host);
     void MonitorFlows();
     void Draw();
     void WatchProgress();
@@ -109,6 +111,10 @@ World::World(const ColoScenarioOptions& options,
     if (!notes.pcapFolder.empty())
     {
         EnablePcaps();
+    }
+    if (isProtected)
+    {
+        ColoScheduleFaults(options.faults, m_testbed);
     }
 }
 
@@ -171,6 +177,34 @@ World::ObservePair(std::size_t index)
         Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
             m_result.pairs[index].checkpoints.push_back(checkpoint);
         }));
+    ObserveFailover(index, pair.primaryProxy, "primary");
+    ObserveFailover(index, pair.secondaryProxy, "secondary");
+    pair.secondaryProxy->TraceConnectWithoutContext(
+        "TakeOver",
+        Callback<void>([this, index] { NoteFailover(index, "take-over", "secondary"); }));
+}
+
+void
+World::ObserveFailover(std::size_t index, Ptr<ColoProxy> proxy, const char* host)
+{
+    for (const auto& [trace, step] : {std::make_pair("PeerLost", "peer-lost"),
+                                      std::make_pair("Alone", "alone"),
+                                      std::make_pair("Fenced", "fenced")})
+    {
+        proxy->TraceConnectWithoutContext(trace, Callback<void>([=, name = step] {
+                                              NoteFailover(index, name, host);
+                                          }));
+    }
+}
+
+void
+World::NoteFailover(std::size_t pair, const char* step, const char* host)
+{
+    m_result.pairs[pair].failover.push_back({step, host, Simulator::Now()});
+    if (m_timeline)
+    {
+        m_timeline->NoteFailover(pair, step, host);
+    }
 }
 
 void
@@ -431,6 +465,10 @@ SetColoWorldDefaults(const ColoScenarioOptions& options)
         const TimeValue pause(Hours(24));
         Config::SetDefault("ns3::ColoDialogueClient::MaxPause", pause);
         Config::SetDefault("ns3::ColoDialogueServer::MaxPause", pause);
+    }
+    if (!options.faults.empty())
+    {
+        Config::SetDefault("ns3::ColoProxy::Lease", TimeValue(ColoFault::LEASE));
     }
     for (const auto& [name, value] : options.attributes)
     {
