@@ -4,7 +4,6 @@
 #include "colo-engine.h"
 
 #include "colo-segment.h"
-#include "colo_failover.h"
 #include "colo_icmp.h"
 #include "colo_remirror.h"
 

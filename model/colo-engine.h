@@ -6,6 +6,7 @@
 
 // clang-format off
 #include "colo_datagram.h"
+#include "colo_failover.h"
 #include "colo_flow.h"
 #include "colo_seqfix.h"
 // clang-format on

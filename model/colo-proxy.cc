@@ -4,7 +4,6 @@
 #include "colo-proxy.h"
 
 #include "colo-pause.h"
-#include "colo_failover.h"
 
 #include "ns3/ethernet-header.h"
 #include "ns3/log.h"

@@ -3,8 +3,6 @@
  */
 #include "colo-stuck.h"
 
-#include "colo_failover.h"
-
 #include "ns3/colo-key.h"
 #include "ns3/simulator.h"
 

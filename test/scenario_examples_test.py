@@ -8,6 +8,7 @@ import pytest
 from scenario_program import PROGRAM
 
 EXAMPLES = {
+    "failover": ["--requests=500"],
     "sec-dev-loss": ["--requests=2"],
     "many-connections": ["--connections=200", "--clients=4"],
     "two-pairs": ["--requests=50"],
@@ -33,7 +34,8 @@ def test_same_seed_same_output(name):
     )
     assert first == again
     assert first.count("\n") >= 3
-    assert name == "many-connections" or first != other
+    # in the others, no figure of the table depends on chance
+    assert name in ("failover", "many-connections") or first != other
 
 
 def test_losses_cost_time_and_nothing_else():
@@ -69,3 +71,22 @@ def test_help_and_bad_options(name):
         done = run(name, *arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"{name}: ") and done.stderr.count("\n") == 1
+
+
+def test_a_failover_costs_what_the_lease_says():
+    table = rows(run("failover", "--requests=1000"))
+    assert len(table) == 12
+    assert all(row[-2:] == ["0", "0"] for row in table)
+    by_fault = {}
+    for fault, lease, takeover, longest, *_ in table:
+        by_fault.setdefault(fault, []).append((int(lease), takeover, float(longest)))
+    for fault, points in by_fault.items():
+        for lease, takeover, longest in points:
+            if takeover == "never":
+                # it woke up, or nobody else could tell, in time
+                assert fault.startswith("hang") and 2 * lease > 300 - lease / 4
+                continue
+            # from the last heartbeat that was heard, not from the fault
+            assert 1.7 * lease < float(takeover) < 2 * lease + 5
+            assert float(takeover) < longest
+    assert [point[1] for point in by_fault["hang-primary@20ms+300ms"]][2:] == ["never", "never"]
