@@ -88,6 +88,9 @@ ColoPlayers::ColoPlayers(const ColoTestbed& testbed,
     if (wired.secondary.node)
     {
         AddGuest(wired.secondary);
+        wired.secondaryProxy->TraceConnectWithoutContext(
+            "TakeOver",
+            MakeCallback(&ColoPlayers::TakeOver, this));
     }
     for (uint32_t client = 0; client < testbed.GetClients().size(); client++)
     {
@@ -169,10 +172,16 @@ ColoPlayers::AddGuest(const ColoGuestPlace& place)
     {
         Ptr<ColoDatagramAsker> asker = AddAsker(place.node, true, client);
         asker->SetAttribute("RemoteAddress", AddressValue(clients[client]));
+        asker->TraceConnectWithoutContext("Finished",
+                                          MakeCallback(&ColoPlayers::LookAtGuest, this));
         if (place.guest->IsPrimary())
         {
-            m_askers.push_back(asker);
-            Await(asker);
+            m_guestAskers.push_back({asker, nullptr});
+            m_awaited++;
+        }
+        else
+        {
+            m_guestAskers[client].secondary = asker;
         }
     }
 }
@@ -265,6 +274,29 @@ ColoPlayers::Finished()
     }
 }
 
+void
+ColoPlayers::LookAtGuest()
+{
+    for (GuestAsker& asker : m_guestAskers)
+    {
+        if (!asker.isOver && asker.speaking->IsFinished())
+        {
+            asker.isOver = true;
+            Finished();
+        }
+    }
+}
+
+void
+ColoPlayers::TakeOver()
+{
+    for (GuestAsker& asker : m_guestAskers)
+    {
+        asker.speaking = asker.secondary;
+    }
+    LookAtGuest();
+}
+
 const ColoDialogue&
 ColoPlayers::GetDialogue() const
 {
@@ -308,6 +340,11 @@ ColoPlayers::Count() const
     {
         counts.requests += asker->GetRequestsCompleted();
         counts.resets += asker->GetFailures();
+    }
+    for (const GuestAsker& asker : m_guestAskers)
+    {
+        counts.requests += asker.speaking->GetRequestsCompleted();
+        counts.resets += asker.speaking->GetFailures();
     }
     for (const auto& application : m_clientDatagrams)
     {

@@ -84,6 +84,8 @@ class ColoPlayers
     void Await(Ptr<Application> application);
     void Latency(Time latency);
     void Finished();
+    void LookAtGuest();
+    void TakeOver();
 
     const ColoTestbed& m_testbed;
     uint32_t m_pair;
@@ -94,7 +96,17 @@ class ColoPlayers
     bool m_acceptsTokens;
     Ptr<ColoDialogueServer> m_server; //!< the primary guest's
     std::vector<Ptr<ColoDialogueClient>> m_clients;
-    std::vector<Ptr<ColoDatagramAsker>> m_askers; //!< whose end is waited for
+
+    /** One on each guest, that has the same to ask; the one whose guest speaks is waited for. */
+    struct GuestAsker
+    {
+        Ptr<ColoDatagramAsker> speaking;
+        Ptr<ColoDatagramAsker> secondary; //!< null without protection
+        bool isOver{false};
+    };
+
+    std::vector<Ptr<ColoDatagramAsker>> m_askers; //!< of clients
+    std::vector<GuestAsker> m_guestAskers;        //!< by client
     std::vector<Ptr<ColoDatagramApplication>> m_primaryDatagrams;
     std::vector<Ptr<ColoDatagramApplication>> m_clientDatagrams;
     uint32_t m_awaited{0};
