@@ -10,7 +10,9 @@
 #include "colo-testbed.h"
 #include "model-pair-world.h"
 
+#include <fmt/format.h>
 #include <functional>
+#include <string>
 
 constexpr uint32_t CLIENTS = 2;
 
@@ -215,15 +217,28 @@ struct FailoverWorld
 
     bool IsRight() const
     {
+        return GetWrong().empty();
+    }
+
+    /** \return what clients miss or should not have got; "" if all is right. */
+    std::string GetWrong() const
+    {
+        std::string wrong;
         for (std::size_t i = 0; i < apps.size(); i++)
         {
             if (!apps[i]->IsFinished() || apps[i]->GetDataErrors() || apps[i]->GetResets() ||
                 apps[i]->GetBytesReceived() != dialogues[i]->GetBytes(true))
             {
-                return false;
+                wrong += fmt::format(" client {} {}: {} of {} bytes, {} wrong, {} resets;",
+                                     i,
+                                     apps[i]->IsFinished() ? "is done" : "is not done",
+                                     apps[i]->GetBytesReceived(),
+                                     dialogues[i]->GetBytes(true),
+                                     apps[i]->GetDataErrors(),
+                                     apps[i]->GetResets());
             }
         }
-        return true;
+        return wrong;
     }
 
     double divergence;

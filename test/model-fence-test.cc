@@ -146,7 +146,7 @@ Survive(uint32_t seed, const FaultKind& fault)
     }
     world.Run();
     BOOST_TEST(world.wasBusy, what << ": nothing was left to do");
-    BOOST_TEST(world.IsRight(), what << ": a client got wrong bytes, or not all");
+    BOOST_TEST(world.IsRight(), what << ":" << world.GetWrong());
     BOOST_TEST(world.spokenAfterTheOther == 0, what << ": both guests spoke");
     const bool isTakenOver = fault.survivor == Survivor::SECONDARY;
     BOOST_TEST(world.takeOvers == isTakenOver, what << ": " << world.takeOvers << " takeovers");
