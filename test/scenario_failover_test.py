@@ -61,6 +61,28 @@ def test_steps_are_told_in_order(fault, tmp_path):
     )
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "fault", ["kill-primary@30ms", "hang-primary@30ms+600ms", "cut-eth2@30ms", "kill-secondary@30ms"]
+)
+def test_several_pairs_on_links_that_lose_frames(fault, seed, tmp_path):
+    found = summary(
+        tmp_path,
+        "--workload=mixed",
+        "--clients=3",
+        "--pairs=2",
+        "--divergence=0.03",
+        "--lan=loss=0.002",
+        "--sec-dev=loss=0.005,reorder=0.01,duplicate=0.01",
+        "--checkpoint-link=loss=0.001",
+        f"--fail={fault}",
+        f"--seed={seed}",
+    )
+    assert (found["client_resets"], found["client_data_errors"]) == (0, 0)
+    for pair in found["pairs"]:
+        assert len([step for step in pair["failover"] if step["step"] == "alone"]) == 1
+
+
 def test_without_faults_there_are_no_heartbeats(tmp_path):
     quiet = summary(tmp_path / "quiet", "--workload=chat")
     beating = summary(tmp_path / "beating", "--workload=chat", "--fail=kill-primary@1000s")
