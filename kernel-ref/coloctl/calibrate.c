@@ -156,7 +156,7 @@ static void describe_machine(char *text, size_t size)
 	if (file)
 		fclose(file);
 	uname(&name);
-	snprintf(text, size, "%.64s: %s, %ld processors, %.32s %.64s %.32s", name.nodename,
+	snprintf(text, size, "%.64s: %s, %ld of them, %.32s %.64s %.32s", name.nodename,
 		 processor, sysconf(_SC_NPROCESSORS_ONLN), name.sysname, name.release,
 		 name.machine);
 }
