@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace ns3
 {
@@ -80,26 +81,48 @@ ReadWhole(const std::string& path)
     return text;
 }
 
-Json
-Parse(const std::string& text)
-{
-    try
-    {
-        return Json::parse(text);
-    }
-    catch (const Json::exception& error)
-    {
-        const std::string what = error.what(); // begins with an identifier in brackets
-        throw Wrong("is not JSON: " + what.substr(std::min(what.find("] ") + 2, what.size())));
-    }
-}
-
 /** \return a value as it stands in the file, or the beginning of that. */
 std::string
 Quote(const Json& value)
 {
     const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
     return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+}
+
+/** The parser would keep one of two members of the same key, and nobody would know which. */
+Json
+ParseOnce(const std::string& text)
+{
+    std::vector<std::set<std::string>> keys;
+    return Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
+        if (event == Json::parse_event_t::object_start)
+        {
+            keys.emplace_back();
+        }
+        else if (event == Json::parse_event_t::object_end)
+        {
+            keys.pop_back();
+        }
+        else if (event == Json::parse_event_t::key && !keys.back().insert(parsed).second)
+        {
+            throw Wrong(fmt::format("has {} twice in one object", Quote(parsed)));
+        }
+        return true;
+    });
+}
+
+Json
+Parse(const std::string& text)
+{
+    try
+    {
+        return ParseOnce(text);
+    }
+    catch (const Json::exception& error)
+    {
+        const std::string what = error.what(); // begins with an identifier in brackets
+        throw Wrong("is not JSON: " + what.substr(std::min(what.find("] ") + 2, what.size())));
+    }
 }
 
 std::string

@@ -185,6 +185,10 @@ BAD = {
     "nested": ("[" * 100000, ["is not JSON"]),
     "deep": ("[" * 100000 + "]" * 100000, ["no JSON object"]),
     "more after it": (SHIPPED.read_text() + "{}", ["is not JSON"]),
+    "key twice": (
+        SHIPPED.read_text().replace('"value": 10000,', '"value": 10000, "value": 1,'),
+        ['has "value" twice in one object'],
+    ),
     "list": ([], ["is no JSON object"]),
     "number": ("7", ["is no JSON object"]),
     "no format": ({"figures": shipped()["figures"]}, ['has no "format"']),

@@ -68,7 +68,8 @@ static struct figure figures[FIGURES] = {
 	[OVERHEAD] = { "checkpoint-overhead", "ns", "ns3::ColoCheckpointer::Overhead", 2000000,
 		       NULL,
 		       "no more than an order of magnitude: stopping two guests, and their "
-		       "devices' state" },
+		       "devices' state; Remus (Cully et al., NSDI 2008) takes a checkpoint every "
+		       "25 ms on Xen, pages included" },
 	[LOAD_TIME] = { "load-time", "ns", "ns3::ColoCheckpointer::LoadTime", 1000000, NULL,
 			"no more than an order of magnitude: devices' state into a guest that "
 			"stands still" },
@@ -156,9 +157,8 @@ static void describe_machine(char *text, size_t size)
 	if (file)
 		fclose(file);
 	uname(&name);
-	snprintf(text, size, "%.64s: %s, %ld of them, %.32s %.64s %.32s", name.nodename,
-		 processor, sysconf(_SC_NPROCESSORS_ONLN), name.sysname, name.release,
-		 name.machine);
+	snprintf(text, size, "%.64s: %s, %ld of them, %.32s %.64s %.32s", name.nodename, processor,
+		 sysconf(_SC_NPROCESSORS_ONLN), name.sysname, name.release, name.machine);
 }
 
 static void write_calibration(FILE *out, bool on_lines)
