@@ -55,8 +55,7 @@ struct figure {
 /* The assumptions are those of scenarios/calibration.json. */
 static struct figure figures[FIGURES] = {
 	[WAKEUP] = { "kcolo-wakeup", "ns", "ns3::ColoPrimaryProxy::KcoloWakeup", 10000, NULL,
-		     "no more than an order of magnitude: a kernel thread on an idle processor; "
-		     "coloctl calibrate measures it where the module runs" },
+		     "order of magnitude; coloctl calibrate measures it" },
 	[PER_FRAME] = { "compare-per-frame", "ns", "ns3::ColoPrimaryProxy::KcoloCostPerFrame", 0,
 			NULL, "" },
 	[PER_KIB] = { "compare-per-kib", "ns", "ns3::ColoPrimaryProxy::KcoloCostPerKib", 0, NULL,
@@ -66,13 +65,9 @@ static struct figure figures[FIGURES] = {
 	[NODE_HELD] = { "node-held-max", "packets", "ns3::ColoPrimaryProxy::NodeHeldMax", 0, NULL,
 			"the kernel modules' default (coloctl node add --node-held-max)" },
 	[OVERHEAD] = { "checkpoint-overhead", "ns", "ns3::ColoCheckpointer::Overhead", 2000000,
-		       NULL,
-		       "no more than an order of magnitude: stopping two guests, and their "
-		       "devices' state; Remus (Cully et al., NSDI 2008) takes a checkpoint every "
-		       "25 ms on Xen, pages included" },
+		       NULL, "order of magnitude; Remus (NSDI 2008) takes one every 25 ms" },
 	[LOAD_TIME] = { "load-time", "ns", "ns3::ColoCheckpointer::LoadTime", 1000000, NULL,
-			"no more than an order of magnitude: devices' state into a guest that "
-			"stands still" },
+			"order of magnitude of devices' state into a guest" },
 };
 
 /* On a terminal, from the first second on. */
@@ -109,7 +104,7 @@ static bool calibrate_compare(void)
 	figures[PER_FRAME].value = (uint64_t)llround(
 		fmax(small / 2 - per_byte * (MEASURE_HEADERS + MEASURE_SMALL), 0));
 	figures[PER_FRAME].command = figures[PER_KIB].command =
-		"coloctl calibrate: the core alone, pairs of 64 and 1460 bytes, medians of 15";
+		"coloctl calibrate: the core alone, 64 and 1460 bytes, medians of 15";
 	return true;
 }
 
@@ -122,8 +117,7 @@ static void calibrate_wakeup(void)
 
 	if (measure_wakeup(show_progress, &ns, &why)) {
 		figure->value = (uint64_t)llround(ns);
-		figure->command = "coloctl calibrate: half of what a request that kcolo answers "
-				  "takes longer, medians of 200";
+		figure->command = "coloctl calibrate: half of a request to kcolo, medians of 200";
 	} else {
 		snprintf(figure->source + length, TEXT_MAX - length, "; not measured: %s", why);
 	}
