@@ -38,7 +38,7 @@ function(colo_add_coloctl)
     return()
   endif()
   add_library(colo-coloctl OBJECT ${COLOCTL_SOURCES})
-  target_link_libraries(colo-coloctl PUBLIC ${COLO_MNL_LIBRARY})
+  target_link_libraries(colo-coloctl PUBLIC ${COLO_MNL_LIBRARY} m)
   add_executable(coloctl ${COLOCTL_MAIN})
   target_link_libraries(coloctl PRIVATE colo-coloctl colo-core) # whose reasons it tells
   foreach(target colo-coloctl coloctl)

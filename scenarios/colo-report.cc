@@ -180,6 +180,60 @@ ToJson(const std::vector<double>& values)
     return {{"count", d.count}, {"mean", d.mean}, {"p50", d.p50}, {"p99", d.p99}, {"max", d.max}};
 }
 
+/** \return what an attribute was set to in place of the calibration's figure, if it was. */
+std::optional<std::string>
+FindOverride(const ColoScenarioOptions& options, const ColoCalibrationFigure& figure)
+{
+    for (const auto& [name, value] : options.attributes)
+    {
+        if (name == figure.attribute)
+        {
+            return value;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string
+DescribeCalibration(const ColoScenarioOptions& options)
+{
+    std::map<std::string, std::size_t> origins;
+    for (const ColoCalibrationFigure& figure : options.calibration->GetFigures())
+    {
+        origins[FindOverride(options, figure) ? "set by attributes" : figure.origin]++;
+    }
+    std::string text;
+    for (const auto& [origin, count] : origins)
+    {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, origin);
+    }
+    return fmt::format("Calibration  {}: {}\n", options.calibration->GetName(), text);
+}
+
+Json
+ToJson(const ColoCalibration& calibration, const ColoScenarioOptions& options)
+{
+    Json json = {{"file", calibration.GetName()}};
+    for (const ColoCalibrationFigure& figure : calibration.GetFigures())
+    {
+        Json& entry = json["figures"][figure.name];
+        if (const auto value = FindOverride(options, figure))
+        {
+            entry = {{"value", *value}, {"attribute", figure.attribute}, {"origin", "attribute"}};
+            continue;
+        }
+        entry = {{"value", figure.value},
+                 {"unit", figure.unit},
+                 {"attribute", figure.attribute},
+                 {"origin", figure.origin}};
+        for (const auto& [key, text] : figure.evidence)
+        {
+            entry[key] = text;
+        }
+    }
+    return json;
+}
+
 std::string
 DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
 {
@@ -190,6 +244,7 @@ DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
         text += fmt::format("Protection   colo, divergence {:g}, lag {:g} ms\n",
                             options.divergence,
                             options.lag.GetNanoSeconds() / 1e6);
+        text += DescribeCalibration(options);
     }
     else
     {
@@ -448,6 +503,10 @@ ColoReportJson(const ColoScenarioOptions& options,
     if (result.flowTotals)
     {
         json["flow_monitor"] = ToJson(*result.flowTotals);
+    }
+    if (options.isProtected)
+    {
+        json["calibration"] = ToJson(*options.calibration, options);
     }
     if (!result.unfinished.empty())
     {

@@ -120,6 +120,10 @@ DescribeOptions()
     options.add_options()("netanim", "leave netanim.xml in --out, for NetAnim");
     options.add_options()("flow-monitor",
                           "count packets with ns-3's FlowMonitor, on clients and primary guests");
+    add("calibration",
+        "FILE",
+        nullptr,
+        "JSON with what hosts cost, as coloctl calibrate writes it; default: the one shipped");
     add("save-config", "FILE", nullptr, "write all options and attributes, as they are, to a file");
     add("config", "FILE", nullptr, "take them from a file; the command line wins");
     return options;
@@ -323,9 +327,19 @@ Convert(const po::variables_map& values)
     options.netanim = values.count("netanim");
     options.flowMonitor = values.count("flow-monitor");
     CheckContradictions(values, options);
+    options.calibration.emplace(values.count("calibration") ? std::optional(text("calibration"))
+                                                            : std::nullopt);
     options.saveConfig = values.count("save-config") ? text("save-config") : "";
     options.texts = DescribeForFile(values);
     return options;
+}
+
+template <typename Predicate>
+void
+Remove(std::vector<ColoAttribute>& attributes, Predicate predicate)
+{
+    attributes.erase(std::remove_if(attributes.begin(), attributes.end(), predicate),
+                     attributes.end());
 }
 
 /** The command line wins over the file that it names. */
@@ -369,13 +383,14 @@ ReadConfig(po::variables_map& values,
     SetColoWorldDefaults(baseline);
     std::vector<ColoAttribute> merged = file.FindAttributes();
     Config::Reset();
+    if (given.count("calibration"))
+    {
+        Remove(merged,
+               [&](const ColoAttribute& saved) { return options.calibration->Sets(saved.name); });
+    }
     for (const ColoAttribute& attribute : attributes)
     {
-        merged.erase(std::remove_if(
-                         merged.begin(),
-                         merged.end(),
-                         [&](const ColoAttribute& other) { return other.name == attribute.name; }),
-                     merged.end());
+        Remove(merged, [&](const ColoAttribute& other) { return other.name == attribute.name; });
         merged.push_back(attribute);
     }
     CheckAttributes(merged);

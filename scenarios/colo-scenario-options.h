@@ -4,6 +4,7 @@
 #ifndef COLO_SCENARIO_OPTIONS_H
 #define COLO_SCENARIO_OPTIONS_H
 
+#include "colo-calibration.h"
 #include "colo-command-line.h"
 #include "colo-faults.h"
 #include "colo-link-options.h"
@@ -42,7 +43,8 @@ struct ColoScenarioOptions
     bool trace;                     //!< leaves timeline.jsonl
     bool netanim;                   //!< leaves netanim.xml
     bool flowMonitor;               //!< counts with ns-3's FlowMonitor
-    std::string saveConfig;         //!< file for all of this, empty for none
+    std::optional<ColoCalibration> calibration; //!< whose figures are set before the attributes
+    std::string saveConfig;                     //!< file for all of this, empty for none
     /** The options that make the run, by name, as they are written. */
     std::vector<std::pair<std::string, std::string>> texts;
     /** Attributes set by --ns3::Class::Attribute=value, checked. */

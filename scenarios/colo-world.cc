@@ -470,6 +470,13 @@ SetColoWorldDefaults(const ColoScenarioOptions& options)
     {
         Config::SetDefault("ns3::ColoProxy::Lease", TimeValue(ColoFault::LEASE));
     }
+    if (options.calibration)
+    {
+        for (const ColoCalibrationFigure& figure : options.calibration->GetFigures())
+        {
+            Config::SetDefault(figure.attribute, StringValue(figure.GetText()));
+        }
+    }
     for (const auto& [name, value] : options.attributes)
     {
         Config::SetDefault(name, StringValue(value));

@@ -14,7 +14,7 @@ pytestmark = needs_coloctl
 MANUAL = TOP / "kernel-ref/coloctl/coloctl.8"
 COMMANDS = """
     node add|node del|node list|stats|flows|monitor|checkpoint|protocol|heartbeat|failover|reset|
-    announce|setup|teardown
+    announce|setup|teardown|calibrate
 """
 COMMANDS = [name.strip() for name in COMMANDS.split("|")]
 

@@ -428,6 +428,7 @@ def test_help_tells_all_of_every_option():
         "trace": ["timeline.jsonl"],
         "netanim": ["netanim.xml"],
         "flow-monitor": ["FlowMonitor"],
+        "calibration": ["FILE", "coloctl calibrate", "shipped"],
         "save-config": ["FILE", "attributes"],
         "config": ["FILE", "command line"],
     }

@@ -49,6 +49,11 @@ static const struct command commands[] = {
 	{ "teardown", "[ROLE] --index N [--dry-run]",
 	  "Undo what setup did, if it did. Takes all of setup's options; only these count.", 0, 1,
 	  setup_options, config_options, teardown },
+	{ "calibrate", "[--out FILE]",
+	  "Measure what this host costs, for colo-scenario --calibration=FILE: comparing packets,\n"
+	  "and if there is a node, waking its thread. Says of each figure where it comes from.\n"
+	  "Takes a second or two, needs no module and changes nothing.",
+	  0, 0, calibrate_options, NULL, calibrate },
 	{ .name = NULL },
 };
 

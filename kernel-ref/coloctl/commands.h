@@ -13,6 +13,7 @@ extern const struct option failover_options[];
 extern const struct option announce_options[];
 extern const struct option monitor_options[];
 extern const struct option setup_options[];
+extern const struct option calibrate_options[];
 
 int node_add(struct call *call);
 int node_del(struct call *call);
@@ -28,5 +29,6 @@ int setup(struct call *call);
 int teardown(struct call *call);
 int failover(struct call *call);
 int announce(struct call *call);
+int calibrate(struct call *call);
 
 #endif /* COLOCTL_COMMANDS_H */

@@ -10,6 +10,13 @@ void json_init(struct json *json, FILE *out)
 	json->out = out;
 	json->depth = 0;
 	json->more[0] = false;
+	json->on_lines = false;
+}
+
+static void break_line(const struct json *json)
+{
+	if (json->on_lines)
+		fprintf(json->out, "\n%*s", 2 * (int)json->depth, "");
 }
 
 /* Length of the UTF-8 sequence (RFC 3629, 4) at @text; 0 if there is none. */
@@ -70,9 +77,11 @@ static void begin(struct json *json, const char *name)
 	if (json->more[json->depth])
 		fputc(',', json->out);
 	json->more[json->depth] = true;
+	if (json->depth)
+		break_line(json);
 	if (name) {
 		write_string(json->out, name);
-		fputc(':', json->out);
+		fputs(json->on_lines ? ": " : ":", json->out);
 	}
 }
 
@@ -87,8 +96,11 @@ void json_open(struct json *json, const char *name, char bracket)
 
 void json_close(struct json *json)
 {
-	fputc(json->closing[json->depth], json->out);
+	const char bracket = json->closing[json->depth];
+
 	json->depth--;
+	break_line(json);
+	fputc(bracket, json->out);
 }
 
 void json_number(struct json *json, const char *name, uint64_t number)

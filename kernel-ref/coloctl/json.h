@@ -14,6 +14,7 @@ struct json {
 	unsigned int depth;
 	char closing[JSON_DEPTH_MAX];
 	bool more[JSON_DEPTH_MAX]; /* something is there, so a comma comes next */
+	bool on_lines;		   /* for people: each member on a line of its own */
 };
 
 void json_init(struct json *json, FILE *out);
