@@ -218,6 +218,12 @@ ColoCheckpointEnd::Enqueue(ColoCheckpointMessage message)
     Feed();
 }
 
+bool
+ColoCheckpointEnd::IsIdle() const
+{
+    return m_outgoing.empty();
+}
+
 /** Chunks end where segments do: ns-3 would write zeros out to join two of them. */
 void
 ColoCheckpointEnd::Feed()

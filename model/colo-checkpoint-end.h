@@ -59,6 +59,8 @@ class ColoCheckpointEnd : public Object
      * \param message to send.
      */
     void Send(const ColoCheckpointMessage& message);
+    /** \return whether the socket has all that was sent. */
+    bool IsIdle() const;
 
     /**
      * Ask for the connection.

@@ -28,18 +28,37 @@ ColoCheckpointer::GetTypeId()
                           TimeValue(MilliSeconds(2)),
                           MakeTimeAccessor(&ColoCheckpointer::m_overhead),
                           MakeTimeChecker(Time()))
-            .AddAttribute("StateSize",
-                          "Bytes of changed guest state that a checkpoint moves. An assumption: "
-                          "1024 pages of 4 KiB.",
-                          UintegerValue(4 << 20),
-                          MakeUintegerAccessor(&ColoCheckpointer::m_stateSize),
+            .AddAttribute("DeviceState",
+                          "Bytes of state that each checkpoint moves besides the pages that "
+                          "ColoMemory has: processors and devices. An assumption.",
+                          UintegerValue(64 << 10),
+                          MakeUintegerAccessor(&ColoCheckpointer::m_deviceState),
                           MakeUintegerChecker<uint64_t>(0, 1ULL << 50))
             .AddAttribute("LoadTime",
-                          "Time to load the received state into the secondary guest. An "
-                          "assumption.",
+                          "Fixed part of the time to load the received state into the secondary "
+                          "guest. An assumption.",
                           TimeValue(MilliSeconds(1)),
                           MakeTimeAccessor(&ColoCheckpointer::m_loadTime),
                           MakeTimeChecker(Time()))
+            .AddAttribute("LoadTimePerPage",
+                          "Time to load one page besides. An assumption: a copy of 4 KiB at 10 "
+                          "GB/s.",
+                          TimeValue(NanoSeconds(400)),
+                          MakeTimeAccessor(&ColoCheckpointer::m_loadTimePerPage),
+                          MakeTimeChecker(Time()))
+            .AddAttribute("BackgroundRate",
+                          "Rate at which dirty pages are sent while the guest runs, at most, on "
+                          "the checkpoint link, which other pairs share. 0: all of them go while "
+                          "the guests stand still, as in plain COLO.",
+                          DataRateValue(DataRate(0)),
+                          MakeDataRateAccessor(&ColoCheckpointer::m_backgroundRate),
+                          MakeDataRateChecker())
+            .AddAttribute("BackgroundPeriod",
+                          "From one batch of pages sent in the background to the next. A "
+                          "checkpoint's messages wait behind a batch, so it is short.",
+                          TimeValue(MilliSeconds(1)),
+                          MakeTimeAccessor(&ColoCheckpointer::m_backgroundPeriod),
+                          MakeTimeChecker(NanoSeconds(1)))
             .AddTraceSource("Checkpoint",
                             "A checkpoint is over: both guests go on.",
                             MakeTraceSourceAccessor(&ColoCheckpointer::m_checkpointTrace),
@@ -66,14 +85,29 @@ ColoCheckpointer::Install(Ptr<ColoPrimaryProxy> primaryProxy,
         host->proxy->SetActionCallback(
             [this, host](const ColoActions& actions) { Act(*host, actions); });
         host->end->SetReceiver([this, host](const ColoCheckpointMessage& message) {
-            Happen(host, static_cast<enum colo_node_event>(message.type), message.epoch);
+            if (message.type != ColoBackgroundSender::MESSAGE)
+            {
+                Happen(host, static_cast<enum colo_node_event>(message.type), message.epoch);
+            }
         });
     }
+    m_background.Start(m_backgroundRate,
+                       m_backgroundPeriod,
+                       primaryProxy->GetHostId(),
+                       primary->GetObject<ColoMemory>(),
+                       m_primary.end,
+                       [this] {
+                           const colo_node& node = m_primary.proxy->GetNode();
+                           return !m_primary.isDead && !m_primary.guest->IsPaused() &&
+                                  node.mode == COLO_MODE_PROTECTED &&
+                                  node.state == COLO_NODE_RUNNING;
+                       });
 }
 
 void
 ColoCheckpointer::DoDispose()
 {
+    m_background.Stop();
     for (Host* host : {&m_primary, &m_secondary})
     {
         if (host->end)
@@ -120,7 +154,8 @@ ColoCheckpointer::Act(Host& host, const ColoActions& actions)
                                        m_overhead,
                                        &ColoCheckpointer::SendState,
                                        this,
-                                       actions.epoch);
+                                       actions.epoch,
+                                       (actions.bits & COLO_ACTION_FULL) != 0);
     }
     if (actions.bits & COLO_ACTION_SEND_RECEIVED)
     {
@@ -129,10 +164,12 @@ ColoCheckpointer::Act(Host& host, const ColoActions& actions)
     if (actions.bits & COLO_ACTION_LOAD)
     {
         m_isToBeCloned = true;
-        Simulator::ScheduleWithContext(host.proxy->GetHostId(),
-                                       m_loadTime,
-                                       &ColoCheckpointer::Load,
-                                       this);
+        Simulator::ScheduleWithContext(
+            host.proxy->GetHostId(),
+            m_loadTime +
+                m_loadTimePerPage * static_cast<int64_t>(m_current.pages + m_current.sentPages),
+            &ColoCheckpointer::Load,
+            this);
     }
     if (actions.bits & COLO_ACTION_SEND_LOADED)
     {
@@ -167,6 +204,7 @@ void
 ColoCheckpointer::EndTransfer()
 {
     m_underWay.reset();
+    m_primary.guest->GetObject<ColoMemory>()->GiveBack(); // nothing, if all was confirmed
     if (m_isToBeCloned && !m_secondary.isDead)
     {
         Clone();
@@ -178,6 +216,7 @@ ColoCheckpointer::Clone()
 {
     m_isToBeCloned = false;
     m_secondary.guest->CloneFrom(m_primary.guest);
+    m_secondary.guest->GetObject<ColoMemory>()->Clear();
 }
 
 void
@@ -231,12 +270,17 @@ ColoCheckpointer::Tell(Host& from, enum colo_node_event event, uint32_t epoch, u
 }
 
 void
-ColoCheckpointer::SendState(uint32_t epoch)
+ColoCheckpointer::SendState(uint32_t epoch, bool isFull)
 {
     if (m_primary.end && !m_primary.isDead)
     {
         m_underWay = epoch;
-        Tell(m_primary, COLO_EVENT_STATE, epoch, m_stateSize);
+        Ptr<ColoMemory> memory = m_primary.guest->GetObject<ColoMemory>();
+        m_current.sentPages = isFull ? 0 : memory->CountSentPages();
+        m_current.pages = isFull ? memory->TakeAll() : memory->TakeDirty();
+        m_current.bytes = m_deviceState + m_current.pages * (memory->GetPageSize() +
+                                                             ColoBackgroundSender::PAGE_HEADER);
+        Tell(m_primary, COLO_EVENT_STATE, epoch, m_current.bytes);
     }
 }
 
@@ -259,6 +303,10 @@ ColoCheckpointer::Happen(Host* host, enum colo_node_event event, uint32_t epoch)
     if (!host->proxy->CheckpointEvent(event, epoch))
     {
         NS_LOG_WARN("checkpoint event " << event << " of epoch " << epoch << " does not fit");
+    }
+    else if (host == &m_primary && event == COLO_EVENT_RECEIVED)
+    {
+        host->guest->GetObject<ColoMemory>()->Confirm();
     }
 }
 

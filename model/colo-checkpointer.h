@@ -4,11 +4,13 @@
 #ifndef COLO_CHECKPOINTER_H
 #define COLO_CHECKPOINTER_H
 
+#include "colo-background-sender.h"
 #include "colo-checkpoint-link.h"
 #include "colo-guest.h"
 #include "colo-primary-proxy.h"
 #include "colo-secondary-proxy.h"
 
+#include "ns3/data-rate.h"
 #include "ns3/nstime.h"
 #include "ns3/object.h"
 #include "ns3/traced-callback.h"
@@ -27,6 +29,9 @@ struct ColoCheckpoint
     Time paused;        //!< when the primary guest stood still
     Time committed;     //!< when the secondary host held the whole state: held packets left
     Time resumed;       //!< when the primary guest went on
+    uint64_t pages;     //!< that were sent while the guests stood still
+    uint64_t bytes;     //!< of state, sent with these pages
+    uint64_t sentPages; //!< that were sent in the background and not written since
 };
 
 /**
@@ -86,7 +91,7 @@ class ColoCheckpointer : public Object
 
     void Act(Host& host, const ColoActions& actions);
     void Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes = 0);
-    void SendState(uint32_t epoch);
+    void SendState(uint32_t epoch, bool isFull);
     void Happen(Host* host, enum colo_node_event event, uint32_t epoch);
     void Freeze(Host* host, uint32_t pause);
     void Paused(Host* host, uint32_t pause);
@@ -101,8 +106,12 @@ class ColoCheckpointer : public Object
     Host m_secondary;
     Time m_tapDelay;
     Time m_overhead;
-    uint64_t m_stateSize;
+    uint64_t m_deviceState;
     Time m_loadTime;
+    Time m_loadTimePerPage;
+    DataRate m_backgroundRate;
+    Time m_backgroundPeriod;
+    ColoBackgroundSender m_background;
     bool m_isSecondaryLoaded{false};    //!< waits for the primary to go on
     std::optional<uint32_t> m_underWay; //!< epoch of the state that was sent and may be loaded
     bool m_isToBeCloned{false};         //!< the secondary host has all of it

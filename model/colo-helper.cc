@@ -4,6 +4,7 @@
 #include "colo-helper.h"
 
 #include "colo-divergence.h"
+#include "colo-memory.h"
 #include "colo-tcp-socket.h"
 #include "colo-tcp-variation.h"
 
@@ -95,6 +96,13 @@ ColoPair::AssignStreams(int64_t stream) const
     {
         stream += secondaryProxy->AssignStreams(stream);
     }
+    for (const ColoGuestPlace* place : {&primary, &secondary})
+    {
+        if (place->node)
+        {
+            stream += place->node->GetObject<ColoMemory>()->AssignStreams(stream);
+        }
+    }
     return stream - first;
 }
 
@@ -116,6 +124,7 @@ ColoHelper::ColoHelper()
     m_checkpointer.SetTypeId(ColoCheckpointer::GetTypeId());
     m_checkpointLink.SetTypeId(ColoCheckpointLink::GetTypeId());
     m_guest.SetTypeId(ColoGuest::GetTypeId());
+    m_memory.SetTypeId(ColoMemory::GetTypeId());
 }
 
 void
@@ -140,6 +149,12 @@ void
 ColoHelper::SetGuestAttribute(const std::string& name, const AttributeValue& value)
 {
     m_guest.Set(name, value);
+}
+
+void
+ColoHelper::SetMemoryAttribute(const std::string& name, const AttributeValue& value)
+{
+    m_memory.Set(name, value);
 }
 
 void
@@ -219,6 +234,7 @@ ColoHelper::MakeGuest(const ColoHost& host,
     place.guest->SetPrimary(isPrimary);
     place.guest->Install(place.node);
     place.node->AggregateObject(CreateObject<ColoDivergence>());
+    m_memory.Create<ColoMemory>()->Install(place.node);
     return place;
 }
 

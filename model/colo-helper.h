@@ -126,6 +126,11 @@ class ColoHelper
      */
     void SetGuestAttribute(const std::string& name, const AttributeValue& value);
     /**
+     * \param name an attribute of ColoMemory.
+     * \param value its value.
+     */
+    void SetMemoryAttribute(const std::string& name, const AttributeValue& value);
+    /**
      * \param rate of the forwarding link.
      * \param delay of the forwarding link, one way.
      */
@@ -215,6 +220,7 @@ class ColoHelper
     ObjectFactory m_checkpointer;
     ObjectFactory m_checkpointLink;
     ObjectFactory m_guest;
+    ObjectFactory m_memory;
     ColoLinkOptions m_secDev{DataRate("10Gbps"), MicroSeconds(20)};
     ColoLinkOptions m_eth2{DataRate("10Gbps"), MicroSeconds(50)};
     uint16_t m_nodeIndex{0}; //!< of the next pair

@@ -3,6 +3,7 @@
  */
 #include "colo-primary-proxy.h"
 
+#include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/enum.h"
 #include "ns3/log.h"
@@ -103,6 +104,16 @@ ColoPrimaryProxy::DoDispose()
     m_kcoloQueue.clear();
     m_inboundDuringPause.clear();
     ColoProxy::DoDispose();
+}
+
+void
+ColoPrimaryProxy::NotifyConstructionCompleted()
+{
+    NS_ABORT_MSG_IF(m_intervalMax.IsStrictlyPositive() && m_intervalMin > m_intervalMax,
+                    "ColoPrimaryProxy: CheckpointIntervalMin of "
+                        << m_intervalMin.As(Time::MS) << " is longer than CheckpointIntervalMax of "
+                        << m_intervalMax.As(Time::MS));
+    ColoProxy::NotifyConstructionCompleted();
 }
 
 colo_role

@@ -34,6 +34,7 @@ class ColoPrimaryProxy : public ColoProxy
 
   protected:
     void DoDispose() override;
+    void NotifyConstructionCompleted() override;
     colo_role GetRole() const override;
     void Configure(colo_config& config) const override;
     bool FromGuest(std::unique_ptr<Held> frame) override;

@@ -43,7 +43,7 @@ const char* const MORE = R"(
 Any ns-3 attribute: --ns3::Class::Attribute=value, such as
   --ns3::ColoProxy::CompareTimeout=1s         longest time a packet is held
   --ns3::ColoPrimaryProxy::AckPolicy=Clamp    lower acks instead of holding them
-  --ns3::ColoCheckpointer::StateSize=67108864 bytes that a checkpoint moves
+  --ns3::ColoMemory::WorkingSet=16384         pages that a guest writes again and again
 
 Results in --out: summary.json, verdicts.jsonl (a line a verdict), captures, and
   timeline.jsonl  in the order of time: packets held, released and dropped,

@@ -262,7 +262,9 @@ BOOST_AUTO_TEST_CASE(checkpoint_takes_what_its_parts_take)
     const Time load = MilliSeconds(9);
     Puppets world([&](ColoHelper& helper) {
         helper.SetCheckpointerAttribute("Overhead", TimeValue(overhead));
-        helper.SetCheckpointerAttribute("StateSize", UintegerValue(1000000));
+        helper.SetMemoryAttribute("WriteRate", DoubleValue(0));
+        helper.SetMemoryAttribute("OtherRate", DoubleValue(0));
+        helper.SetCheckpointerAttribute("DeviceState", UintegerValue(1000000));
         helper.SetCheckpointerAttribute("LoadTime", TimeValue(load));
         helper.SetCheckpointLink(DataRate("1Gbps"), linkDelay);
     });
@@ -305,7 +307,9 @@ BOOST_DATA_TEST_CASE(pause_grows_with_the_state_and_with_a_slower_link,
     for (uint64_t states = 0; states < 4; states++)
     {
         Puppets world([&](ColoHelper& helper) {
-            helper.SetCheckpointerAttribute("StateSize", UintegerValue(states * step));
+            helper.SetMemoryAttribute("WriteRate", DoubleValue(0));
+            helper.SetMemoryAttribute("OtherRate", DoubleValue(0));
+            helper.SetCheckpointerAttribute("DeviceState", UintegerValue(states * step));
             helper.SetCheckpointLink(DataRate(rateMbps * 1000000ull), MicroSeconds(50));
         });
         world.RequestCheckpointAt(T);

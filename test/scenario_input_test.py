@@ -233,7 +233,7 @@ def test_capture_without_right_to_read(tmp_path, powerless):
         ("ns3::ColoPrimaryProxy::CompareTimeout=1s", ["set ns3::ColoProxy::CompareTimeout"]),
         ("ns3::ColoProxy::CompareTimeout=0s", ["'0s'"]),
         ("ns3::ColoProxy::CompareTimeout=soon", ["soon"]),
-        ("ns3::ColoCheckpointer::StateSize=much", ["much"]),
+        ("ns3::ColoCheckpointer::DeviceState=much", ["much"]),
         ("ns3::SimpleNetDevice::DataRate=fast", ["fast"]),
         ("ns3::ColoCheckpointLink::SegmentSize=65536", ["'65536'", "536:"]),
         ("ns3::ColoPrimaryProxy::FlowHeldMax=0", ["'0'", "1:"]),

@@ -383,7 +383,12 @@ def test_unprotected_run_is_the_one_that_a_protected_run_compares_with(tmp_path)
 
 
 def test_attribute_takes_effect():
-    moved = read_summary("--ns3::ColoCheckpointer::StateSize=0")
+    moved = read_summary(
+        "--ns3::ColoMemory::WriteRate=0",
+        "--ns3::ColoMemory::OtherRate=0",
+        "--ns3::ColoMemory::PagesPerKib=0",
+        "--ns3::ColoCheckpointer::DeviceState=0",
+    )
     assert moved["pause_ms"]["max"] == pytest.approx(2 + 1 + 4 * 0.05, abs=0.1)
     periodic = read_summary(
         "--divergence=0", "--ns3::ColoPrimaryProxy::CheckpointIntervalMax=10ms"
