@@ -96,6 +96,13 @@ ColoPair::AssignStreams(int64_t stream) const
     {
         stream += secondaryProxy->AssignStreams(stream);
     }
+    return stream - first;
+}
+
+int64_t
+ColoPair::AssignMemoryStreams(int64_t stream) const
+{
+    const int64_t first = stream;
     for (const ColoGuestPlace* place : {&primary, &secondary})
     {
         if (place->node)

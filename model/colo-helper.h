@@ -74,6 +74,12 @@ struct ColoPair
      * \return the number of stream indices used.
      */
     int64_t AssignStreams(int64_t stream) const;
+    /**
+     * Of the guests' memories; apart, so that they can come last and change no other draws.
+     * \param stream first stream index to use.
+     * \return the number of stream indices used.
+     */
+    int64_t AssignMemoryStreams(int64_t stream) const;
 
     /**
      * One of the hosts comes to know that the other one is lost, and asks the arbiter.

@@ -307,6 +307,10 @@ ColoTestbed::AssignStreams(int64_t stream) const
     {
         stream += ColoHelper::InstallClientTcp(client, stream);
     }
+    for (const auto& pair : m_pairs)
+    {
+        stream += pair.AssignMemoryStreams(stream);
+    }
     return stream - first;
 }
 

@@ -202,6 +202,7 @@ class PairWorld
         {
             m_stream += pair.checkpointLink->AssignStreams(m_stream);
         }
+        m_stream += pair.AssignMemoryStreams(m_stream);
         Sniff();
     }
 
