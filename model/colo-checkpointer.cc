@@ -368,9 +368,8 @@ ColoCheckpointer::Resume(Host* host)
     host->proxy->StartDelivery();
     if (host == &m_primary && m_current.committed.IsStrictlyPositive())
     {
-        const colo_node& node = host->proxy->GetNode();
-        m_current.epoch = node.epoch;
-        m_current.reason = node.cause;
+        m_current.epoch = host->proxy->GetNode().epoch;
+        m_current.reason = host->proxy->GetCause();
         m_current.resumed = Simulator::Now();
         m_checkpointTrace(m_current);
     }

@@ -3,13 +3,16 @@
  */
 #include "colo-helper.h"
 
+#include "colo-baseline-proxy.h"
 #include "colo-divergence.h"
 #include "colo-memory.h"
 #include "colo-tcp-socket.h"
 #include "colo-tcp-variation.h"
 
+#include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/double.h"
+#include "ns3/enum.h"
 #include "ns3/icmpv6-l4-protocol.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4.h"
@@ -116,6 +119,7 @@ ColoPair::AssignMemoryStreams(int64_t stream) const
 void
 ColoPair::LosePeer(bool isPrimary, Time detection) const
 {
+    NS_ABORT_MSG_UNLESS(checkpointer, "ColoPair: there is no other guest to go on");
     const Ptr<ColoProxy> survivor =
         isPrimary ? Ptr<ColoProxy>(primaryProxy) : Ptr<ColoProxy>(secondaryProxy);
     Simulator::ScheduleWithContext(survivor->GetHostId(),
@@ -132,6 +136,7 @@ ColoHelper::ColoHelper()
     m_checkpointLink.SetTypeId(ColoCheckpointLink::GetTypeId());
     m_guest.SetTypeId(ColoGuest::GetTypeId());
     m_memory.SetTypeId(ColoMemory::GetTypeId());
+    m_remus.SetTypeId(ColoRemus::GetTypeId());
 }
 
 void
@@ -194,6 +199,13 @@ void
 ColoHelper::SetCheckpointLink(const ColoLinkOptions& options)
 {
     m_eth2 = options;
+}
+
+void
+ColoHelper::SetProtection(ColoProtection protection)
+{
+    NS_ABORT_MSG_IF(protection == ColoProtection::NONE, "ColoHelper: two hosts do protect");
+    m_protection = protection;
 }
 
 void
@@ -284,17 +296,44 @@ ColoHelper::Install(const ColoHosts& hosts, const ColoStationAddress& address)
     {
         return pair;
     }
-    pair.secondary = MakeGuest(*hosts.secondary, false, mac, address);
+    pair.protection = m_protection;
     pair.secDev = hosts.secDev;
     pair.checkpointLink = hosts.checkpointLink;
+    if (ColoHasSecondGuest(m_protection))
+    {
+        Compare(pair, mac, address);
+        return pair;
+    }
+    pair.remus = m_remus.Create<ColoRemus>();
+    pair.remus->Install(pair.primary.bridge,
+                        pair.primary.tap.first,
+                        pair.primary.guest,
+                        m_tapDelay,
+                        pair.checkpointLink->Open(m_nodeIndex++),
+                        m_checkpointer.Create<ColoCheckpointer>());
+    return pair;
+}
 
+void
+ColoHelper::Compare(ColoPair& pair, const Mac48Address& mac, const ColoStationAddress& address)
+{
+    pair.secondary = MakeGuest(*pair.hosts.secondary, false, mac, address);
     const UintegerValue index(m_nodeIndex++);
-    m_primaryProxy.Set("NodeIndex", index);
+    ObjectFactory primaryProxy = m_primaryProxy;
+    primaryProxy.Set("NodeIndex", index);
     m_secondaryProxy.Set("NodeIndex", index);
-    pair.primaryProxy = m_primaryProxy.Create<ColoPrimaryProxy>();
-    pair.primaryProxy->Install(hosts.primary, pair.primary.tap.first);
+    if (m_protection != ColoProtection::COLO)
+    {
+        const bool isLockstep = m_protection == ColoProtection::LOCKSTEP;
+        primaryProxy.SetTypeId(ColoBaselineProxy::GetTypeId());
+        primaryProxy.Set(
+            "Compare",
+            EnumValue(isLockstep ? ColoBaselineProxy::PACKET : ColoBaselineProxy::SEGMENT));
+    }
+    pair.primaryProxy = primaryProxy.Create<ColoPrimaryProxy>();
+    pair.primaryProxy->Install(pair.hosts.primary, pair.primary.tap.first);
     pair.secondaryProxy = m_secondaryProxy.Create<ColoSecondaryProxy>();
-    pair.secondaryProxy->Install(hosts.secondary, pair.secondary.tap.first);
+    pair.secondaryProxy->Install(pair.hosts.secondary, pair.secondary.tap.first);
     pair.secondaryProxy->SetGuest(mac, GetAddresses(address, mac));
 
     pair.checkpointer = m_checkpointer.Create<ColoCheckpointer>();
@@ -304,7 +343,6 @@ ColoHelper::Install(const ColoHosts& hosts, const ColoStationAddress& address)
                                pair.secondary.guest,
                                m_tapDelay,
                                pair.checkpointLink);
-    return pair;
 }
 
 ColoPair

@@ -8,6 +8,8 @@
 #include "colo-checkpointer.h"
 #include "colo-host.h"
 #include "colo-link-device.h"
+#include "colo-protection.h"
+#include "colo-remus.h"
 
 #include "ns3/attribute.h"
 #include "ns3/data-rate.h"
@@ -56,9 +58,15 @@ struct ColoGuestPlace
     ColoLinkDevice::Ends tap; //!< the host's end, the guest's end
 };
 
-/** \ingroup colo A protected pair, wired; all but the primary is null if it is unprotected. */
+/**
+ * \ingroup colo
+ *
+ * A protected pair, wired. All but the primary is null if it is unprotected; under Remus there is
+ * no secondary guest either, hence neither proxies nor checkpointer.
+ */
 struct ColoPair
 {
+    ColoProtection protection{ColoProtection::NONE};
     ColoGuestPlace primary;
     ColoGuestPlace secondary;
     ColoHosts hosts;             //!< shared with the other pairs on them
@@ -67,6 +75,7 @@ struct ColoPair
     Ptr<ColoPrimaryProxy> primaryProxy;
     Ptr<ColoSecondaryProxy> secondaryProxy;
     Ptr<ColoCheckpointer> checkpointer;
+    Ptr<ColoRemus> remus; //!< null but under Remus
 
     /**
      * Of the guests; hosts and links have streams of their own.
@@ -155,6 +164,11 @@ class ColoHelper
     void SetCheckpointLink(DataRate rate, Time delay);
     /** \param options of the checkpoint link. */
     void SetCheckpointLink(const ColoLinkOptions& options);
+    /**
+     * \param protection of pairs on two hosts, any but ColoProtection::NONE: COLO, unless this is
+     *        called, or what it is measured against.
+     */
+    void SetProtection(ColoProtection protection);
     /** \param index of the next pair; each further one has the next higher, from 0. */
     void SetNodeIndex(uint16_t index);
     /** \param delay of the guests' taps, one way. */
@@ -174,7 +188,8 @@ class ColoHelper
                         Ptr<NetDevice> secondaryUplink) const;
 
     /**
-     * Make a guest on each host, and protect the pair if there are two.
+     * Make a guest on each host, and protect the pair if there are two. Under Remus the other host
+     * has no guest.
      * \param hosts of MakeHosts().
      * \param address of both guests.
      * \return the pair.
@@ -220,6 +235,7 @@ class ColoHelper
                              bool isPrimary,
                              const Mac48Address& mac,
                              const ColoStationAddress& address) const;
+    void Compare(ColoPair& pair, const Mac48Address& mac, const ColoStationAddress& address);
 
     ObjectFactory m_primaryProxy;
     ObjectFactory m_secondaryProxy;
@@ -227,6 +243,8 @@ class ColoHelper
     ObjectFactory m_checkpointLink;
     ObjectFactory m_guest;
     ObjectFactory m_memory;
+    ObjectFactory m_remus;
+    ColoProtection m_protection{ColoProtection::COLO};
     ColoLinkOptions m_secDev{DataRate("10Gbps"), MicroSeconds(20)};
     ColoLinkOptions m_eth2{DataRate("10Gbps"), MicroSeconds(50)};
     uint16_t m_nodeIndex{0}; //!< of the next pair

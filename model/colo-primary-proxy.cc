@@ -231,6 +231,13 @@ ColoPrimaryProxy::JudgeNext()
 {
     std::unique_ptr<Held> frame = std::move(m_kcoloQueue.front());
     m_kcoloQueue.pop_front();
+    Judge(std::move(frame));
+    ArmDeadline();
+}
+
+void
+ColoPrimaryProxy::Judge(std::unique_ptr<Held> frame)
+{
     const uint64_t now = Simulator::Now().GetNanoSeconds();
     if (frame->GetSide() == COLO_INBOUND)
     {
@@ -243,11 +250,22 @@ ColoPrimaryProxy::JudgeNext()
         GetEngine().Input(std::move(frame), now);
         if (m_judged)
         {
-            m_holdTrace(MakeVerdict(ColoVerdict::HOLD, *m_judged)); // the engine has it still
+            TraceHold(static_cast<const Held&>(*m_judged)); // the engine has it still
             m_judged = nullptr;
         }
     }
-    ArmDeadline();
+}
+
+void
+ColoPrimaryProxy::TraceHold(const Held& frame)
+{
+    m_holdTrace(MakeVerdict(ColoVerdict::HOLD, frame));
+}
+
+const colo_node_stats&
+ColoPrimaryProxy::GetStatistics() const
+{
+    return GetNode().stats;
 }
 
 void

@@ -31,8 +31,16 @@ class ColoPrimaryProxy : public ColoProxy
     bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
     void StopDelivery() override;
     void StartDelivery() override;
+    /** \return counters of what was decided. */
+    virtual const colo_node_stats& GetStatistics() const;
 
   protected:
+    /** Decide on a frame, which kcolo has come to; one of COLO_INBOUND is only to learn from. */
+    virtual void Judge(std::unique_ptr<Held> frame);
+    /** A frame of the primary's begins to wait. */
+    void TraceHold(const Held& frame);
+    void Send(const Held& frame, const uint8_t* bytes, uint32_t size);
+
     void DoDispose() override;
     void NotifyConstructionCompleted() override;
     colo_role GetRole() const override;
@@ -48,7 +56,6 @@ class ColoPrimaryProxy : public ColoProxy
     void Remirror(std::vector<uint8_t> bytes) override;
 
   private:
-    void Send(const Held& frame, const uint8_t* bytes, uint32_t size);
     void Deliver(std::unique_ptr<Held> frame);
     void Enqueue(std::unique_ptr<Held> frame);
     Time GetCost(const Held& frame) const;

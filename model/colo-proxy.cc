@@ -278,6 +278,12 @@ ColoProxy::GetNode() const
     return m_engine->GetNode();
 }
 
+colo_reason
+ColoProxy::GetCause() const
+{
+    return GetNode().cause;
+}
+
 uint32_t
 ColoProxy::GetHostId() const
 {
@@ -300,7 +306,7 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
     {
         m_verdictTrace({ColoVerdict::COMMIT,
                         COLO_PRIMARY,
-                        GetNode().cause,
+                        GetCause(),
                         std::nullopt,
                         GetNode().epoch,
                         0,
@@ -450,6 +456,12 @@ ColoProxy::Trace(ColoVerdict::Event event, const ColoFrame& frame)
     m_verdictTrace(MakeVerdict(event, frame));
 }
 
+void
+ColoProxy::Trace(const ColoVerdict& verdict)
+{
+    m_verdictTrace(verdict);
+}
+
 ColoVerdict
 ColoProxy::MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame)
 {
@@ -463,6 +475,16 @@ ColoProxy::MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame)
             isTcp ? packet.seq : 0,
             packet.payload_len,
             Simulator::Now() - static_cast<const Held&>(frame).arrived};
+}
+
+ColoVerdict
+ColoProxy::DescribeRelease(Ptr<const Packet> packet,
+                           uint16_t protocol,
+                           const Address& source,
+                           const Address& destination)
+{
+    return MakeVerdict(ColoVerdict::RELEASE,
+                       Held(COLO_PRIMARY, packet, protocol, source, destination));
 }
 
 void

@@ -133,6 +133,19 @@ class ColoProxy : public Object, protected ColoEngineRoom
     virtual void StartDelivery() = 0;
     /** \return the core's node: statistics and state. */
     const colo_node& GetNode() const;
+    /**
+     * \param packet a frame of a primary guest's, without Ethernet header.
+     * \param protocol its ethertype.
+     * \param source its source address.
+     * \param destination its destination address.
+     * \return what the Verdict trace would say of its release, but for the reason and held time.
+     */
+    static ColoVerdict DescribeRelease(Ptr<const Packet> packet,
+                                       uint16_t protocol,
+                                       const Address& source,
+                                       const Address& destination);
+    /** \return what asked for the checkpoint that is pending, or that was the last. */
+    virtual colo_reason GetCause() const;
     /** \return the node of this host. */
     uint32_t GetHostId() const;
 
@@ -182,6 +195,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
                       const Address& destination);
     void SendOnSecDev(enum colo_shim_kind kind, const Held& frame, Ptr<const Packet> packet);
     void Trace(ColoVerdict::Event event, const ColoFrame& frame);
+    void Trace(const ColoVerdict& verdict);
     /** \return what the traces tell of a frame. */
     static ColoVerdict MakeVerdict(ColoVerdict::Event event, const ColoFrame& frame);
 

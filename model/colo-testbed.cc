@@ -79,15 +79,17 @@ ColoTestbed::ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper)
     Ptr<NetDevice> primaryUplink = AddUplink(primaryHost, "eth0-primary");
     Ptr<Node> secondaryHost;
     Ptr<NetDevice> secondaryUplink;
-    if (options.isProtected)
+    const bool hasSecondHost = ColoHasSecondHost(options.protection);
+    if (hasSecondHost)
     {
+        helper.SetProtection(options.protection);
         secondaryHost = CreateObject<Node>();
         secondaryUplink = AddUplink(secondaryHost, "eth0-secondary");
     }
     helper.SetSecDev(options.secDev);
     helper.SetCheckpointLink(options.checkpointLink);
     m_hosts = helper.MakeHosts(primaryHost, primaryUplink, secondaryHost, secondaryUplink);
-    if (options.isProtected)
+    if (hasSecondHost)
     {
         AddArbiter();
         m_links["sec_dev"] = m_hosts.secDev;
@@ -97,7 +99,7 @@ ColoTestbed::ColoTestbed(const ColoTestbedOptions& options, ColoHelper helper)
     {
         m_pairs.push_back(helper.Install(m_hosts, GuestAddress(i, options.isIpv6)));
         m_links["primary-tap" + std::to_string(i)] = m_pairs.back().primary.tap;
-        if (options.isProtected)
+        if (ColoHasSecondGuest(options.protection))
         {
             m_links["secondary-tap" + std::to_string(i)] = m_pairs.back().secondary.tap;
         }
@@ -195,7 +197,8 @@ ColoTestbed::LoseHost(bool isPrimary, Time detection) const
 void
 ColoTestbed::KillHost(bool isPrimary) const
 {
-    NS_ABORT_MSG_UNLESS(m_options.isProtected, "ColoTestbed: there is no other host to go on");
+    NS_ABORT_MSG_UNLESS(ColoHasSecondGuest(m_options.protection),
+                        "ColoTestbed: there is no other host to go on");
     for (const char* name : {isPrimary ? "eth0-primary" : "eth0-secondary", "sec_dev", "eth2"})
     {
         CutLink(name);

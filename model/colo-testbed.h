@@ -21,9 +21,10 @@ namespace ns3
 struct ColoTestbedOptions
 {
     uint32_t clients{1};
-    uint32_t pairs{1};      //!< on the same hosts and links
-    bool isIpv6{false};     //!< clients and guests speak both versions, and use IPv6
-    bool isProtected{true}; //!< else the primary host and its guests are all there is
+    uint32_t pairs{1};  //!< on the same hosts and links
+    bool isIpv6{false}; //!< clients and guests speak both versions, and use IPv6
+    /** Without any, the primary host and its guests are all there is. */
+    ColoProtection protection{ColoProtection::COLO};
     ColoLinkOptions lan{DataRate("1Gbps"), MicroSeconds(50)};     //!< each client's link
     ColoLinkOptions uplink{DataRate("1Gbps"), MicroSeconds(50)};  //!< each host's eth0
     ColoLinkOptions secDev{DataRate("10Gbps"), MicroSeconds(20)}; //!< forwarding link

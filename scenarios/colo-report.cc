@@ -239,9 +239,14 @@ DescribeRun(const ColoScenarioOptions& options, const ColoRunResult& result)
 {
     std::string text =
         fmt::format("Workload     {}\n", ColoDescribeWorkload(options.workload, options.shape));
-    if (options.isProtected)
+    if (options.protection == ColoProtection::REMUS)
     {
-        text += fmt::format("Protection   colo, divergence {:g}, lag {:g} ms\n",
+        text += "Protection   remus\n";
+    }
+    else if (ColoHasSecondGuest(options.protection))
+    {
+        text += fmt::format("Protection   {}, divergence {:g}, lag {:g} ms\n",
+                            ColoProtectionName(options.protection),
                             options.divergence,
                             options.lag.GetNanoSeconds() / 1e6);
         text += DescribeCalibration(options);
@@ -431,7 +436,8 @@ ColoReportTable(const ColoScenarioOptions& options,
 {
     std::string table = DescribeRun(options, result);
     std::string times;
-    if (options.isProtected)
+    const bool isProtected = ColoHasSecondHost(options.protection);
+    if (isProtected)
     {
         const PairFigures figures(result.pairs);
         table += DescribeProtection(figures);
@@ -444,7 +450,7 @@ ColoReportTable(const ColoScenarioOptions& options,
     {
         table += DescribeFlows(*result.flowTotals);
     }
-    const char* protection = options.isProtected ? "protected" : "unprotected";
+    const char* protection = isProtected ? "protected" : "unprotected";
     times += DescribeMs(fmt::format("latency {}", protection), result.latencyMs);
     std::string throughputs = DescribeThroughput(protection, result);
     if (unprotected)
@@ -460,7 +466,7 @@ ColoReportTable(const ColoScenarioOptions& options,
                          "max",
                          times);
     table += fmt::format("\n  {:<22} {:>9} {:>9}\n{}", "client", "Mbit/s", "seconds", throughputs);
-    if (options.isProtected && result.pairs.size() > 1)
+    if (isProtected && result.pairs.size() > 1)
     {
         table += DescribePairs(result.pairs);
     }
@@ -475,7 +481,7 @@ ColoReportJson(const ColoScenarioOptions& options,
     Json json = {
         {"seed", options.seed},
         {"workload", options.workload},
-        {"protection", options.isProtected ? "colo" : "none"},
+        {"protection", ColoProtectionName(options.protection)},
         {"divergence", options.divergence},
         {"lag_ms", options.lag.GetNanoSeconds() / 1e6},
         {"finished", result.isFinished},

@@ -106,7 +106,16 @@ DescribeOptions()
         "how long after the primary the secondary gets a frame, 0s to 1min");
     add("seed", "COUNT", "1", "of every random stream, 1 to 4294967295");
     add("time", "TIME", "600s", "simulated time at most, 1ns to 1440min");
-    add("protection", "colo|none", "colo", "whether a secondary guest protects the primary");
+    add("protection",
+        "NAME",
+        "colo",
+        "none, colo, colo-by-segment, remus or lockstep: how the guest is protected, see below");
+    add("interval",
+        "TIME",
+        nullptr,
+        "of checkpoints, 1us to 1440min: remus takes one each (default 25ms); the others that "
+        "often even if the guests agree (default: never). With --compare it is remus' alone");
+    options.add_options()("compare", "run under each protection in turn, side by side");
     add("fail", "FAULT,...", nullptr, COLO_FAULTS_HELP);
     add("out", "FOLDER", nullptr, "where results go; made if need be; default: nowhere");
     add("pcap",
@@ -148,15 +157,19 @@ CheckAttributes(const std::vector<ColoAttribute>& attributes)
     ColoBlameForSuddenEnd(blame); // some values only show as they are used
 }
 
-bool
+ColoProtection
 ParseProtection(const std::string& text)
 {
-    if (text != "colo" && text != "none")
+    for (const ColoProtection protection : COLO_PROTECTIONS)
     {
-        throw ColoUsageError(
-            fmt::format("option --protection: '{}' is neither colo nor none", text));
+        if (text == ColoProtectionName(protection))
+        {
+            return protection;
+        }
     }
-    return text == "colo";
+    throw ColoUsageError(fmt::format(
+        "option --protection: '{}' is none of none, colo, colo-by-segment, remus, lockstep",
+        text));
 }
 
 bool
@@ -173,21 +186,27 @@ ParseIp(const std::string& text)
 struct NamedLink
 {
     std::string name;
-    bool needsSecondary; //!< only there under protection
+    bool (*isThere)(ColoProtection protection);
     bool isDefault;
 };
 
-const NamedLink LINKS[] = {{"client", false, true},
-                           {"lan", false, false},
-                           {"sec_dev", true, true},
-                           {"primary-tap", false, true},
-                           {"secondary-tap", true, true},
-                           {"eth0-primary", false, false},
-                           {"eth0-secondary", true, false},
-                           {"eth2", true, false}};
+bool
+IsAlways(ColoProtection)
+{
+    return true;
+}
+
+const NamedLink LINKS[] = {{"client", IsAlways, true},
+                           {"lan", IsAlways, false},
+                           {"sec_dev", ColoHasSecondGuest, true},
+                           {"primary-tap", IsAlways, true},
+                           {"secondary-tap", ColoHasSecondGuest, true},
+                           {"eth0-primary", IsAlways, false},
+                           {"eth0-secondary", ColoHasSecondHost, false},
+                           {"eth2", ColoHasSecondHost, false}};
 
 void
-CheckLinkName(const std::string& name, bool isProtected)
+CheckLinkName(const std::string& name, ColoProtection protection)
 {
     const auto link = std::find_if(std::begin(LINKS), std::end(LINKS), [&](const NamedLink& known) {
         return known.name == name;
@@ -197,15 +216,16 @@ CheckLinkName(const std::string& name, bool isProtected)
         throw ColoUsageError(
             fmt::format("option --pcap: '{}' is not among the links of --help", name));
     }
-    if (link->needsSecondary && !isProtected)
+    if (!link->isThere(protection))
     {
-        throw ColoUsageError(
-            fmt::format("option --pcap: there is no {} with --protection=none", name));
+        throw ColoUsageError(fmt::format("option --pcap: there is no {} with --protection={}",
+                                         name,
+                                         ColoProtectionName(protection)));
     }
 }
 
 std::vector<std::string>
-ParsePcaps(const std::optional<std::string>& text, bool isProtected)
+ParsePcaps(const std::optional<std::string>& text, ColoProtection protection)
 {
     std::vector<std::string> pcaps;
     if (text && *text != "all" && *text != "none")
@@ -215,7 +235,7 @@ ParsePcaps(const std::optional<std::string>& text, bool isProtected)
             const std::size_t end = std::min(text->find(',', begin), text->size());
             pcaps.push_back(text->substr(begin, end - begin));
             begin = end + 1;
-            CheckLinkName(pcaps.back(), isProtected);
+            CheckLinkName(pcaps.back(), protection);
             if (std::count(pcaps.begin(), pcaps.end(), pcaps.back()) > 1)
             {
                 throw ColoUsageError(fmt::format("option --pcap: {} is there twice", pcaps.back()));
@@ -226,7 +246,7 @@ ParsePcaps(const std::optional<std::string>& text, bool isProtected)
     {
         for (const NamedLink& link : LINKS)
         {
-            if ((link.isDefault || text) && (isProtected || !link.needsSecondary))
+            if ((link.isDefault || text) && link.isThere(protection))
             {
                 pcaps.push_back(link.name);
             }
@@ -249,17 +269,39 @@ ParseLink(const po::variables_map& values, const std::string& option, const char
 void
 CheckContradictions(const po::variables_map& values, const ColoScenarioOptions& options)
 {
-    for (const char* name : {"sec-dev", "checkpoint-link"})
+    const char* protection = ColoProtectionName(options.protection);
+    const std::pair<const char*, bool> links[] = {
+        {"sec-dev", ColoHasSecondGuest(options.protection)},
+        {"checkpoint-link", ColoHasSecondHost(options.protection)},
+    };
+    for (const auto& [name, isThere] : links)
     {
-        if (values.count(name) && !options.isProtected)
+        if (values.count(name) && !isThere)
         {
             throw ColoUsageError(
-                fmt::format("option --{}: there is no such link with --protection=none", name));
+                fmt::format("option --{}: there is no such link with --protection={}",
+                            name,
+                            protection));
         }
     }
-    if (!options.faults.empty() && !options.isProtected)
+    if (!options.faults.empty() && (options.protection != ColoProtection::COLO || options.compare))
     {
-        throw ColoUsageError("option --fail: nobody takes over with --protection=none");
+        throw ColoUsageError(
+            fmt::format("option --fail: nobody takes over with {}",
+                        options.compare ? "--compare" : std::string("--protection=") + protection));
+    }
+    if (options.compare && !values["protection"].defaulted())
+    {
+        throw ColoUsageError("option --compare: runs each protection, so --protection must not be "
+                             "there");
+    }
+    if (options.interval && !ColoHasSecondHost(options.protection))
+    {
+        throw ColoUsageError("option --interval: there are no checkpoints with --protection=none");
+    }
+    if (options.interval && *options.interval > options.time)
+    {
+        throw ColoUsageError("option --interval: no checkpoint would come before --time is over");
     }
     for (const char* name : {"pcap", "trace", "netanim"})
     {
@@ -311,7 +353,15 @@ Convert(const po::variables_map& values)
     options.shape.seed = options.seed;
     options.time =
         ParseTime("time", text("time"), {1, "1ns"}, {Minutes(1440).GetNanoSeconds(), "1440min"});
-    options.isProtected = ParseProtection(text("protection"));
+    options.protection = ParseProtection(text("protection"));
+    options.compare = values.count("compare");
+    if (values.count("interval"))
+    {
+        options.interval = ParseTime("interval",
+                                     text("interval"),
+                                     {1000, "1us"},
+                                     {Minutes(1440).GetNanoSeconds(), "1440min"});
+    }
     if (values.count("fail"))
     {
         options.faults = ColoParseFaults(text("fail"));
@@ -322,7 +372,7 @@ Convert(const po::variables_map& values)
         throw ColoUsageError("option --out: names no folder");
     }
     options.pcaps = ParsePcaps(values.count("pcap") ? std::optional(text("pcap")) : std::nullopt,
-                               options.isProtected);
+                               options.protection);
     options.trace = values.count("trace");
     options.netanim = values.count("netanim");
     options.flowMonitor = values.count("flow-monitor");
@@ -399,6 +449,13 @@ ReadConfig(po::variables_map& values,
 }
 
 } // namespace
+
+const char*
+ColoProtectionName(ColoProtection protection)
+{
+    static const char* const names[] = {"none", "colo", "colo-by-segment", "remus", "lockstep"};
+    return names[static_cast<int>(protection)];
+}
 
 std::optional<ColoScenarioOptions>
 ParseColoScenarioOptions(int argc, char* argv[])

@@ -10,6 +10,7 @@
 #include "colo-link-options.h"
 
 #include "ns3/colo-dialogue.h"
+#include "ns3/colo-protection.h"
 #include "ns3/colo-workload.h"
 #include "ns3/nstime.h"
 
@@ -36,7 +37,9 @@ struct ColoScenarioOptions
     Time lag;                       //!< the secondary's delay
     uint32_t seed;                  //!< at least 1
     Time time;                      //!< simulated time at most
-    bool isProtected;               //!< --protection=colo
+    ColoProtection protection;      //!< of the run; COLO with --compare
+    bool compare;                   //!< run under each protection, one after the other
+    std::optional<Time> interval;   //!< of checkpoints; with --compare, of Remus' alone
     std::vector<ColoFault> faults;  //!< what goes wrong
     std::string out;                //!< folder of the results, empty for none
     std::vector<std::string> pcaps; //!< links to capture, by the names that --pcap takes
@@ -50,6 +53,16 @@ struct ColoScenarioOptions
     /** Attributes set by --ns3::Class::Attribute=value, checked. */
     std::vector<std::pair<std::string, std::string>> attributes;
 };
+
+/** Each protection, in the order in which they are compared. */
+constexpr ColoProtection COLO_PROTECTIONS[] = {ColoProtection::NONE,
+                                               ColoProtection::COLO,
+                                               ColoProtection::BY_SEGMENT,
+                                               ColoProtection::REMUS,
+                                               ColoProtection::LOCKSTEP};
+
+/** \param protection any. \return as --protection takes it: "colo-by-segment". */
+const char* ColoProtectionName(ColoProtection protection);
 
 /**
  * Read the command line.

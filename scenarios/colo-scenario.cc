@@ -100,9 +100,12 @@ Run(const ColoScenarioOptions& options)
     ColoRunResult result;
     {
         Progress progress(dialogue->GetRequests());
-        if (options.isProtected)
+        if (ColoHasSecondHost(options.protection))
         {
-            unprotected = RunColoWorld(options, dialogue, false, NotesFor("unprotected", progress));
+            unprotected = RunColoWorld(options,
+                                       dialogue,
+                                       ColoProtection::NONE,
+                                       NotesFor("unprotected", progress));
         }
         ColoRunNotes notes = NotesFor("simulating", progress);
         if (folder)
@@ -124,7 +127,7 @@ Run(const ColoScenarioOptions& options)
                 notes.animation = append("netanim.xml");
             }
         }
-        result = RunColoWorld(options, dialogue, options.isProtected, notes);
+        result = RunColoWorld(options, dialogue, options.protection, notes);
     }
 
     if (folder)

@@ -19,6 +19,10 @@ void
 ColoTimeline::Watch(uint32_t index, const ColoPair& pair)
 {
     WatchGuest(index, pair.primary.guest, "primary");
+    if (pair.remus)
+    {
+        WatchRemus(index, pair.remus);
+    }
     if (!pair.primaryProxy)
     {
         return;
@@ -39,13 +43,28 @@ ColoTimeline::Watch(uint32_t index, const ColoPair& pair)
             const colo_node& node = proxy->GetNode();
             if (node.state != COLO_NODE_RUNNING) // else the host hangs, or died
             {
-                NotePhase(index, "paused", node.attempt, node.cause);
+                NotePhase(index, "paused", node.attempt, proxy->GetCause());
             }
         }));
     pair.checkpointer->TraceConnectWithoutContext(
         "Checkpoint",
         Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
             NotePhase(index, "resumed", checkpoint.epoch, checkpoint.reason);
+        }));
+}
+
+/** A checkpoint is told when it is confirmed: the guest has gone on before that. */
+void
+ColoTimeline::WatchRemus(uint32_t index, Ptr<ColoRemus> remus)
+{
+    remus->TraceConnectWithoutContext(
+        "Verdict",
+        Callback<void, const ColoVerdict&>(
+            [this, index](const ColoVerdict& verdict) { NoteVerdict(index, verdict); }));
+    remus->TraceConnectWithoutContext(
+        "Checkpoint",
+        Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
+            NotePhase(index, "committed", checkpoint.epoch, checkpoint.reason);
         }));
 }
 
@@ -144,7 +163,7 @@ ColoTimeline::NoteAction(uint32_t pair, const ColoProxy& proxy, uint32_t actions
 {
     if (actions & COLO_ACTION_SEND_REQUEST)
     {
-        NotePhase(pair, "requested", proxy.GetNode().attempt, proxy.GetNode().cause);
+        NotePhase(pair, "requested", proxy.GetNode().attempt, proxy.GetCause());
     }
 }
 

@@ -52,6 +52,7 @@ class ColoTimeline
     void NoteFailover(uint32_t pair, const char* step, const char* host);
 
   private:
+    void WatchRemus(uint32_t index, Ptr<ColoRemus> remus);
     void WatchGuest(uint32_t pair, Ptr<ColoGuest> guest, const char* role);
     void WatchProxy(uint32_t pair, Ptr<ColoProxy> proxy, const char* role);
     void Line(uint32_t pair, const char* event, const std::string& fields);

@@ -31,13 +31,13 @@ const Time CLIENT_START = MilliSeconds(1);
 const Time GRACE = MilliSeconds(100);
 
 ColoTestbedOptions
-MakeTestbedOptions(const ColoScenarioOptions& options, bool isProtected)
+MakeTestbedOptions(const ColoScenarioOptions& options, ColoProtection protection)
 {
     ColoTestbedOptions testbed;
     testbed.clients = options.shape.clients;
     testbed.pairs = options.pairs;
     testbed.isIpv6 = options.isIpv6;
-    testbed.isProtected = isProtected;
+    testbed.protection = protection;
     testbed.lan = options.lan;
     testbed.uplink = options.lan;
     testbed.secDev = options.secDev;
@@ -58,7 +58,7 @@ class World
   public:
     World(const ColoScenarioOptions& options,
           std::shared_ptr<const ColoDialogue> dialogue,
-          bool isProtected,
+          ColoProtection protection,
           const ColoRunNotes& notes);
 
     ColoRunResult Run();
@@ -99,11 +99,11 @@ class World
 
 World::World(const ColoScenarioOptions& options,
              std::shared_ptr<const ColoDialogue> dialogue,
-             bool isProtected,
+             ColoProtection protection,
              const ColoRunNotes& notes)
     : m_options(options),
       m_notes(notes),
-      m_testbed(MakeTestbedOptions(options, isProtected))
+      m_testbed(MakeTestbedOptions(options, protection))
 {
     m_stream += m_testbed.AssignStreams(m_stream);
     AddPlayers(std::move(dialogue));
@@ -112,7 +112,7 @@ World::World(const ColoScenarioOptions& options,
     {
         EnablePcaps();
     }
-    if (isProtected)
+    if (protection == ColoProtection::COLO)
     {
         ColoScheduleFaults(options.faults, m_testbed);
     }
@@ -164,15 +164,22 @@ World::ObservePair(std::size_t index)
     {
         m_timeline->Watch(index, pair);
     }
-    if (!pair.primaryProxy)
+    if (!ColoHasSecondHost(pair.protection))
     {
         return;
     }
-    pair.primaryProxy->TraceConnectWithoutContext(
+    Ptr<Object> judge = pair.remus;
+    Ptr<Object> checkpointer = pair.remus;
+    if (!pair.remus)
+    {
+        judge = pair.primaryProxy;
+        checkpointer = pair.checkpointer;
+    }
+    judge->TraceConnectWithoutContext(
         "Verdict",
         Callback<void, const ColoVerdict&>(
             [this, index](const ColoVerdict& verdict) { NoteVerdict(index, verdict); }));
-    pair.checkpointer->TraceConnectWithoutContext(
+    checkpointer->TraceConnectWithoutContext(
         "Checkpoint",
         Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
             m_result.pairs[index].checkpoints.push_back(checkpoint);
@@ -238,19 +245,15 @@ World::Draw()
     const auto& pairs = m_testbed.GetPairs();
     const double below = 40 + STEP * (pairs.size() - 1);
     m_animation->AddNode(pairs.front().primary.bridge->GetNode(), "primary host", 50, 20);
-    const bool isProtected = bool(pairs.front().primaryProxy);
-    if (isProtected)
+    if (const auto& secondaryHost = m_testbed.GetHosts().secondary)
     {
-        m_animation->AddNode(pairs.front().secondary.bridge->GetNode(),
-                             "secondary host",
-                             50,
-                             below);
+        m_animation->AddNode(secondaryHost->GetNode(), "secondary host", 50, below);
     }
     for (std::size_t i = 0; i < pairs.size(); i++)
     {
         const std::string index = pairs.size() > 1 ? " " + std::to_string(i) : "";
         m_animation->AddNode(pairs[i].primary.node, "primary guest" + index, 70, 20 + STEP * i);
-        if (isProtected)
+        if (pairs[i].secondary.node)
         {
             m_animation->AddNode(pairs[i].secondary.node,
                                  "secondary guest" + index,
@@ -417,12 +420,13 @@ World::CollectPair(std::size_t index)
     m_result.clientResets += counts.resets;
     m_result.clientDataErrors += counts.wrong;
     pair.divergedResponses = counts.diverged;
-    const auto& proxy = m_testbed.GetPairs()[index].primaryProxy;
-    if (!proxy)
+    const ColoPair& made = m_testbed.GetPairs()[index];
+    if (!ColoHasSecondHost(made.protection))
     {
         return;
     }
-    const colo_node_stats& stats = proxy->GetNode().stats;
+    const colo_node_stats& stats =
+        made.remus ? made.remus->GetStatistics() : made.primaryProxy->GetStatistics();
     for (int reason = 0; reason < COLO_REASON_COUNT; reason++)
     {
         if (stats.mismatches[reason])
@@ -458,6 +462,13 @@ SetColoWorldDefaults(const ColoScenarioOptions& options)
 {
     ColoTestbed::SetDefaults(options.seed, options.isIpv6);
     Config::SetDefault("ns3::ColoSecondaryProxy::Lag", TimeValue(options.lag));
+    if (options.interval)
+    {
+        const bool isRemus = options.protection == ColoProtection::REMUS || options.compare;
+        Config::SetDefault(isRemus ? "ns3::ColoRemus::Interval"
+                                   : "ns3::ColoPrimaryProxy::CheckpointIntervalMax",
+                           TimeValue(*options.interval));
+    }
     Config::SetDefault("ns3::ColoDivergence::Content", DoubleValue(options.divergence));
     if (!ColoIsCapture(options.workload))
     {
@@ -486,12 +497,12 @@ SetColoWorldDefaults(const ColoScenarioOptions& options)
 ColoRunResult
 RunColoWorld(const ColoScenarioOptions& options,
              std::shared_ptr<const ColoDialogue> dialogue,
-             bool isProtected,
+             ColoProtection protection,
              const ColoRunNotes& notes)
 {
     const auto start = std::chrono::steady_clock::now();
     SetColoWorldDefaults(options);
-    ColoRunResult result = World(options, std::move(dialogue), isProtected, notes).Run();
+    ColoRunResult result = World(options, std::move(dialogue), protection, notes).Run();
     Simulator::Destroy();
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
     result.wallSeconds = wall.count();

@@ -40,13 +40,13 @@ void SetColoWorldDefaults(const ColoScenarioOptions& options);
  * Simulate the exchange once: client, switch, two hosts, two guests.
  * \param options of the run.
  * \param dialogue what client and guests say.
- * \param isProtected whether the pair is, whatever the options say.
+ * \param protection of the pair, whatever the options say.
  * \param notes what to note.
  * \return the result; the same for the same options but for wallSeconds.
  */
 ColoRunResult RunColoWorld(const ColoScenarioOptions& options,
                            std::shared_ptr<const ColoDialogue> dialogue,
-                           bool isProtected,
+                           ColoProtection protection,
                            const ColoRunNotes& notes);
 
 } // namespace ns3

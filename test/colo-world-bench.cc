@@ -161,7 +161,11 @@ RunWorld(const Plan& plan, const Load& load, bool isProtected)
     Cost cost;
     const double start = CpuSeconds();
     SegmentCounter counter;
-    const ColoRunResult result = RunColoWorld(options, dialogue, isProtected, {});
+    const ColoRunResult result =
+        RunColoWorld(options,
+                     dialogue,
+                     isProtected ? ColoProtection::COLO : ColoProtection::NONE,
+                     {});
     cost.cpuSeconds = CpuSeconds() - start;
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);

@@ -47,7 +47,7 @@ struct Room
             for (uint32_t client = 0; client < options.clients; client++)
             {
                 AddServer(client, pair, testbed->GetPairs()[pair].primary);
-                if (options.isProtected)
+                if (ColoHasSecondHost(options.protection))
                 {
                     AddServer(client, pair, testbed->GetPairs()[pair].secondary);
                 }
@@ -127,13 +127,13 @@ struct Room
 };
 
 ColoTestbedOptions
-Make(uint32_t clients, uint32_t pairs, bool isIpv6, bool isProtected = true)
+Make(uint32_t clients, uint32_t pairs, bool isIpv6, ColoProtection protection = ColoProtection::COLO)
 {
     ColoTestbedOptions options;
     options.clients = clients;
     options.pairs = pairs;
     options.isIpv6 = isIpv6;
-    options.isProtected = isProtected;
+    options.protection = protection;
     return options;
 }
 
@@ -161,7 +161,7 @@ BOOST_DATA_TEST_CASE(all_clients_reach_all_pairs, bdata::make({false, true}), is
 
 BOOST_DATA_TEST_CASE(unprotected_guests_are_reached, bdata::make({false, true}), isIpv6)
 {
-    Room room(Make(2, 2, isIpv6, false));
+    Room room(Make(2, 2, isIpv6, ColoProtection::NONE));
     room.Run();
     BOOST_TEST(room.IsRight());
     BOOST_TEST(room.testbed->GetLinks().count("sec_dev") == 0u);
