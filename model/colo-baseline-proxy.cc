@@ -140,19 +140,21 @@ ColoBaselineProxy::Judge(std::unique_ptr<Held> frame)
         Leave(std::move(frame), COLO_RELEASE_UNPROTECTED);
         return;
     }
-    if (!IsCompared(*frame))
+    const bool isCompared = IsCompared(*frame);
+    if (!isCompared && side == COLO_SECONDARY)
     {
-        if (side == COLO_PRIMARY)
-        {
-            Leave(std::move(frame), COLO_RELEASE_UNCOMPARED);
-        }
+        return;
+    }
+    if (!isCompared && frame->GetPacket().kind != COLO_KIND_TCP)
+    {
+        Leave(std::move(frame), COLO_RELEASE_UNCOMPARED);
         return;
     }
     const colo_key key = frame->GetKey();
     Connection& connection = m_connections[key];
     const uint64_t number = m_numbers++;
     auto& queue = connection.queues[side];
-    queue.push_back({number, false, std::move(frame)});
+    queue.push_back({number, isCompared, false, std::move(frame)});
     if (!connection.isDiverged && MayCompare())
     {
         Match(connection);
@@ -176,8 +178,17 @@ void
 ColoBaselineProxy::Match(Connection& connection)
 {
     auto& [primary, secondary] = connection.queues;
-    while (!primary.empty() && !secondary.empty())
+    while (!primary.empty())
     {
+        if (!primary.front().isCompared)
+        {
+            LeaveFirst(primary, COLO_RELEASE_UNCOMPARED);
+            continue;
+        }
+        if (secondary.empty())
+        {
+            return;
+        }
         const colo_reason reason = FindDifference(*primary.front().frame, *secondary.front().frame);
         if (reason != COLO_REASON_NONE)
         {
@@ -185,9 +196,7 @@ ColoBaselineProxy::Match(Connection& connection)
             Ask(*primary.front().frame, reason);
             return;
         }
-        m_stats.held_packets += primary.front().hadToWait;
-        Leave(std::move(primary.front().frame), COLO_RELEASE_MATCHED);
-        primary.pop_front();
+        LeaveFirst(primary, COLO_RELEASE_MATCHED);
         secondary.pop_front();
     }
 }
@@ -267,6 +276,14 @@ ColoBaselineProxy::Settle(colo_reason reason)
         m_stats.held_packets++;
         Leave(std::move(each.frame), reason);
     }
+}
+
+void
+ColoBaselineProxy::LeaveFirst(std::deque<Waiting>& queue, colo_reason reason)
+{
+    m_stats.held_packets += queue.front().hadToWait;
+    Leave(std::move(queue.front().frame), reason);
+    queue.pop_front();
 }
 
 void

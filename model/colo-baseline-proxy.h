@@ -57,6 +57,7 @@ class ColoBaselineProxy : public ColoPrimaryProxy
     struct Waiting
     {
         uint64_t number;
+        bool isCompared; //!< else it leaves when those before it have left
         bool hadToWait;
         std::unique_ptr<Held> frame;
     };
@@ -75,6 +76,7 @@ class ColoBaselineProxy : public ColoPrimaryProxy
     void Ask(const Held& frame, colo_reason reason);
     void Settle(colo_reason reason);
     bool MayCompare() const;
+    void LeaveFirst(std::deque<Waiting>& queue, colo_reason reason);
     void Leave(std::unique_ptr<Held> frame, colo_reason reason);
     void ArmTimeout(Time delay);
     void TimeoutOver();

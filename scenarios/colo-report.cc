@@ -3,13 +3,11 @@
  */
 #include "colo-report.h"
 
+#include "colo-distribution.h"
 #include "colo-workload-options.h"
 
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 namespace ns3
 {
@@ -18,39 +16,6 @@ namespace
 {
 
 using Json = nlohmann::ordered_json;
-
-struct Distribution
-{
-    explicit Distribution(std::vector<double> values);
-
-    std::size_t count;
-    double mean{0};
-    double p50{0};
-    double p99{0};
-    double max{0};
-};
-
-/** The smallest value that at least this share of all does not exceed (nearest rank). */
-double
-Percentile(const std::vector<double>& sorted, double share)
-{
-    const auto rank = static_cast<std::size_t>(std::ceil(share * sorted.size()));
-    return sorted[std::max<std::size_t>(rank, 1) - 1];
-}
-
-Distribution::Distribution(std::vector<double> values)
-    : count(values.size())
-{
-    if (values.empty())
-    {
-        return;
-    }
-    std::sort(values.begin(), values.end());
-    mean = std::accumulate(values.begin(), values.end(), 0.0) / values.size();
-    p50 = Percentile(values, 0.50);
-    p99 = Percentile(values, 0.99);
-    max = values.back();
-}
 
 /** How often for each reason. */
 using ReasonCounts = std::map<colo_reason, uint64_t>;
@@ -149,7 +114,7 @@ DescribeReasons(const ReasonCounts& reasons)
 std::string
 DescribeMs(const std::string& title, const std::vector<double>& values)
 {
-    const Distribution d(values);
+    const ColoDistribution d(values);
     if (!d.count)
     {
         return fmt::format("  {:<22} {:>9} {:>9} {:>9} {:>9}\n", title, "-", "-", "-", "-");
@@ -171,13 +136,6 @@ ToJson(const ReasonCounts& reasons)
         json[colo_reason_name(reason)] = count;
     }
     return json;
-}
-
-Json
-ToJson(const std::vector<double>& values)
-{
-    const Distribution d(values);
-    return {{"count", d.count}, {"mean", d.mean}, {"p50", d.p50}, {"p99", d.p99}, {"max", d.max}};
 }
 
 /** \return what an attribute was set to in place of the calibration's figure, if it was. */
@@ -311,7 +269,7 @@ DescribePairs(const std::vector<ColoPairResult>& pairs)
                             mismatches,
                             figures.releasedPackets,
                             figures.heldPackets,
-                            Distribution(figures.pausesMs).mean);
+                            ColoDistribution(figures.pausesMs).mean);
     }
     return text;
 }
@@ -409,9 +367,9 @@ ToJson(const PairFigures& figures)
         {"mismatches", ToJson(figures.mismatches)},
         {"mismatches_coalesced", figures.coalesced},
         {"diverged_responses", figures.divergedResponses},
-        {"interval_ms", ToJson(figures.intervalsMs)},
-        {"pause_ms", ToJson(figures.pausesMs)},
-        {"hold_ms", ToJson(figures.holdMs)},
+        {"interval_ms", ColoDistribution(figures.intervalsMs).ToJson()},
+        {"pause_ms", ColoDistribution(figures.pausesMs).ToJson()},
+        {"hold_ms", ColoDistribution(figures.holdMs).ToJson()},
         {"released_packets", figures.releasedPackets},
         {"released_bytes", figures.releasedBytes},
         {"held_packets", figures.heldPackets},
@@ -491,7 +449,7 @@ ColoReportJson(const ColoScenarioOptions& options,
     };
     json.update(ToJson(PairFigures(result.pairs)));
     json.update(Json{
-        {"latency_ms", ToJson(result.latencyMs)},
+        {"latency_ms", ColoDistribution(result.latencyMs).ToJson()},
         {"requests_completed", result.requestsCompleted},
         {"client_bytes", result.clientBytes},
         {"duration_s", result.durationSeconds},
@@ -521,7 +479,7 @@ ColoReportJson(const ColoScenarioOptions& options,
     if (unprotected)
     {
         json["unprotected"] = {
-            {"latency_ms", ToJson(unprotected->latencyMs)},
+            {"latency_ms", ColoDistribution(unprotected->latencyMs).ToJson()},
             {"duration_s", unprotected->durationSeconds},
             {"throughput_mbps", unprotected->GetThroughputMbps()},
         };

@@ -65,6 +65,8 @@ struct ColoRunResult
     double durationSeconds{0};     //!< of the clients' exchange
     std::vector<double> latencyMs; //!< a request's, one each
 
+    double checkpointsPerSecond{0}; //!< of all pairs, while the clients' exchange lasted
+
     std::vector<ColoPairResult> pairs;        //!< at least one, protected or not
     std::optional<ColoFlowTotals> flowTotals; //!< if they were asked for
 

@@ -168,7 +168,7 @@ ParseProtection(const std::string& text)
         }
     }
     throw ColoUsageError(fmt::format(
-        "option --protection: '{}' is none of none, colo, colo-by-segment, remus, lockstep",
+        "option --protection: '{}' is not among none, colo, colo-by-segment, remus, lockstep",
         text));
 }
 
@@ -303,11 +303,39 @@ CheckContradictions(const po::variables_map& values, const ColoScenarioOptions& 
     {
         throw ColoUsageError("option --interval: no checkpoint would come before --time is over");
     }
+    for (const char* name : {"pcap", "trace", "netanim", "flow-monitor"})
+    {
+        if (values.count(name) && options.compare)
+        {
+            throw ColoUsageError(fmt::format("option --{}: is of one run, not of --compare", name));
+        }
+    }
     for (const char* name : {"pcap", "trace", "netanim"})
     {
         if (values.count(name) && options.out.empty())
         {
             throw ColoUsageError(fmt::format("option --{}: needs --out=FOLDER", name));
+        }
+    }
+}
+
+/** Under a longer storm limit no checkpoint would come when it is due. */
+void
+CheckInterval(const ColoScenarioOptions& options)
+{
+    if (!options.interval || options.compare || !ColoHasSecondGuest(options.protection))
+    {
+        return;
+    }
+    for (const auto& [name, value] : options.attributes)
+    {
+        if (name == "ns3::ColoPrimaryProxy::CheckpointIntervalMin" &&
+            Time(value) > *options.interval)
+        {
+            throw ColoUsageError(
+                fmt::format("option --interval: shorter than {}={} lets checkpoints come",
+                            name,
+                            value));
         }
     }
 }
@@ -485,6 +513,7 @@ ParseColoScenarioOptions(int argc, char* argv[])
     {
         options.attributes.emplace_back(name, value);
     }
+    CheckInterval(options);
     return options;
 }
 

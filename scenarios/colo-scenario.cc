@@ -4,6 +4,7 @@
  * A protected guest pair under one workload: options in, table and files out.
  */
 #include "colo-command-line.h"
+#include "colo-comparison.h"
 #include "colo-config-file.h"
 #include "colo-report.h"
 #include "colo-result-folder.h"
@@ -81,6 +82,46 @@ NotesFor(const char* what, Progress& progress)
     return notes;
 }
 
+bool
+IsWell(const ColoRunResult& result)
+{
+    return result.isFinished && !result.clientResets && !result.clientDataErrors;
+}
+
+/** The same under each protection. */
+int
+Compare(const ColoScenarioOptions& options,
+        std::shared_ptr<const ColoDialogue> dialogue,
+        ColoResultFolder* folder)
+{
+    std::vector<ColoComparedRun> runs;
+    for (const ColoProtection protection : COLO_PROTECTIONS)
+    {
+        Progress progress(dialogue->GetRequests());
+        const ColoRunNotes notes = NotesFor(ColoProtectionName(protection), progress);
+        runs.push_back({protection, RunColoWorld(options, dialogue, protection, notes)});
+    }
+    if (folder)
+    {
+        folder->Append("summary.json", ColoComparisonJson(options, runs));
+        folder->Commit();
+    }
+    fmt::print("{}", ColoComparisonTable(options, runs));
+    bool isWell = true;
+    for (const auto& [protection, result] : runs)
+    {
+        isWell = isWell && IsWell(result);
+        if (!result.unfinished.empty())
+        {
+            fmt::print(stderr,
+                       "colo-scenario: {}: {}\n",
+                       ColoProtectionName(protection),
+                       result.unfinished);
+        }
+    }
+    return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int
 Run(const ColoScenarioOptions& options)
 {
@@ -95,6 +136,10 @@ Run(const ColoScenarioOptions& options)
     {
         SetColoWorldDefaults(options);
         ColoConfigFile::Save(options.saveConfig, options.texts);
+    }
+    if (options.compare)
+    {
+        return Compare(options, dialogue, folder ? &*folder : nullptr);
     }
     std::optional<ColoRunResult> unprotected;
     ColoRunResult result;
@@ -145,8 +190,7 @@ Run(const ColoScenarioOptions& options)
     {
         fmt::print(stderr, "colo-scenario: {}\n", result.unfinished);
     }
-    const bool isWell = result.isFinished && !result.clientResets && !result.clientDataErrors;
-    return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
+    return IsWell(result) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /** A full disk shows no sooner than here. */

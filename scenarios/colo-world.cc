@@ -184,6 +184,10 @@ World::ObservePair(std::size_t index)
         Callback<void, const ColoCheckpoint&>([this, index](const ColoCheckpoint& checkpoint) {
             m_result.pairs[index].checkpoints.push_back(checkpoint);
         }));
+    if (pair.remus)
+    {
+        return;
+    }
     ObserveFailover(index, pair.primaryProxy, "primary");
     ObserveFailover(index, pair.secondaryProxy, "secondary");
     pair.secondaryProxy->TraceConnectWithoutContext(
@@ -404,9 +408,18 @@ World::Collect()
     }
     m_result.isStuck = m_stuckWatch->IsStuck();
     m_result.unfinished = m_stuckWatch->GetWords();
+    std::size_t checkpoints = 0;
     for (std::size_t i = 0; i < m_players.size(); i++)
     {
         CollectPair(i);
+        for (const ColoCheckpoint& checkpoint : m_result.pairs[i].checkpoints)
+        {
+            checkpoints += checkpoint.requested >= CLIENT_START && checkpoint.requested <= end;
+        }
+    }
+    if (m_result.durationSeconds > 0)
+    {
+        m_result.checkpointsPerSecond = checkpoints / m_result.durationSeconds;
     }
 }
 
