@@ -308,7 +308,7 @@ class PairWorld
     void AddApplications()
     {
         servers.push_back(AddServer(pair.primary));
-        if (m_options.isProtected)
+        if (pair.secondary.node)
         {
             servers.push_back(AddServer(pair.secondary));
         }
@@ -353,7 +353,7 @@ class PairWorld
             {Tap::TO_PRIMARY, pair.primary.tap.first},
             {Tap::TO_CLIENT, link.second},
             {Tap::FROM_CLIENT, link.first}};
-        if (m_options.isProtected)
+        if (pair.secondary.node)
         {
             ends.push_back({Tap::FROM_SECONDARY, pair.secondary.tap.second});
             ends.push_back({Tap::TO_SECONDARY, pair.secondary.tap.first});
