@@ -40,6 +40,19 @@ reorder-delay=TIME (100us), duplicate=SHARE; as in rate=1Gbps,loss=0.01.
 )";
 
 const char* const MORE = R"(
+Protections; all but colo are there to compare it with, and take over from nobody:
+  none             the guest runs alone
+  colo             a second guest; what both say is compared as streams, see above
+  colo-by-segment  likewise, but segment by segment, as QEMU once did: other cuts of the
+                   same bytes are a mismatch; acks, windows and so on are not looked at
+  remus            one guest, all of its output buffered; each interval its state goes to
+                   the other host, where nothing runs, and what it said until then leaves
+  lockstep         a second guest; whole packets are compared one by one, so that another
+                   ack or window is a mismatch as well
+
+--compare runs all five with the same seed and prints them side by side. Pauses are of the
+primary guest; held is the time of the guest's packets of connections on the primary host.
+
 Any ns-3 attribute: --ns3::Class::Attribute=value, such as
   --ns3::ColoProxy::CompareTimeout=1s         longest time a packet is held
   --ns3::ColoPrimaryProxy::AckPolicy=Clamp    lower acks instead of holding them
