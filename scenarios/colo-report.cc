@@ -468,7 +468,7 @@ ColoReportJson(const ColoScenarioOptions& options,
     {
         json["flow_monitor"] = ToJson(*result.flowTotals);
     }
-    if (options.isProtected)
+    if (ColoHasSecondHost(options.protection))
     {
         json["calibration"] = ToJson(*options.calibration, options);
     }
