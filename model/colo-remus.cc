@@ -21,8 +21,6 @@ NS_OBJECT_ENSURE_REGISTERED(ColoRemus);
 namespace
 {
 
-constexpr uint64_t PAGE_SIZE = 4096;
-
 /** What the hosts tell each other. */
 enum Message : uint8_t
 {
@@ -48,8 +46,8 @@ ColoRemus::GetTypeId()
                           MakeTimeAccessor(&ColoRemus::m_interval),
                           MakeTimeChecker(NanoSeconds(1)))
             .AddAttribute("CopyTimePerPage",
-                          "Time to copy a changed page of 4 KiB aside while the guest stands "
-                          "still. An assumption: memory at 4 GB/s.",
+                          "Time to copy a page that was written aside while the guest stands "
+                          "still. An assumption: pages of 4 KiB, memory at 4 GB/s.",
                           TimeValue(MicroSeconds(1)),
                           MakeTimeAccessor(&ColoRemus::m_copyTimePerPage),
                           MakeTimeChecker(Time()))
@@ -73,14 +71,15 @@ ColoRemus::Install(Ptr<ColoBridge> bridge,
                    Ptr<const ColoCheckpointer> costs)
 {
     TimeValue overhead;
-    UintegerValue stateSize;
+    UintegerValue deviceState;
     costs->GetAttribute("Overhead", overhead);
-    costs->GetAttribute("StateSize", stateSize);
+    costs->GetAttribute("DeviceState", deviceState);
     m_overhead = overhead.Get();
-    m_stateSize = stateSize.Get();
+    m_deviceState = deviceState.Get();
     m_bridge = bridge;
     m_tap = tap;
     m_guest = guest;
+    m_memory = guest->GetObject<ColoMemory>();
     m_tapDelay = tapDelay;
     m_ends = ends;
     m_hostId = tap->GetNode()->GetId();
@@ -109,6 +108,7 @@ ColoRemus::DoDispose()
     m_bridge = nullptr;
     m_tap = nullptr;
     m_guest = nullptr;
+    m_memory = nullptr;
     Object::DoDispose();
 }
 
@@ -168,8 +168,10 @@ void
 ColoRemus::Paused()
 {
     m_closed = std::exchange(m_buffer, {});
-    m_sent = m_stateSize;
-    const auto pages = static_cast<int64_t>((m_sent + PAGE_SIZE - 1) / PAGE_SIZE);
+    m_current.pages = m_memory->TakeDirty();
+    m_current.bytes = m_deviceState + m_current.pages * (m_memory->GetPageSize() +
+                                                         ColoBackgroundSender::PAGE_HEADER);
+    const auto pages = static_cast<int64_t>(m_current.pages);
     m_event = Simulator::Schedule(m_overhead + m_copyTimePerPage * pages, &ColoRemus::GoOn, this);
 }
 
@@ -186,7 +188,7 @@ ColoRemus::GoOn()
     ColoCheckpointMessage state;
     state.type = STATE;
     state.epoch = m_current.epoch;
-    state.bytes = m_sent;
+    state.bytes = m_current.bytes;
     m_ends.first->Send(state);
 }
 
@@ -202,6 +204,7 @@ ColoRemus::Confirm(const ColoCheckpointMessage& message)
 void
 ColoRemus::Confirmed(const ColoCheckpointMessage&)
 {
+    m_memory->Confirm();
     m_stats.checkpoints++;
     m_current.committed = Simulator::Now();
     m_checkpointTrace(m_current);

@@ -8,6 +8,7 @@
 #include "colo-checkpoint-link.h"
 #include "colo-checkpointer.h"
 #include "colo-guest.h"
+#include "colo-memory.h"
 #include "colo-proxy.h"
 
 #include "ns3/event-id.h"
@@ -44,10 +45,10 @@ class ColoRemus : public Object
      * Begin to work.
      * \param bridge br0, with the tap.
      * \param tap the port to the guest.
-     * \param guest the only one.
+     * \param guest the only one, which has a ColoMemory.
      * \param tapDelay of the guest's link: how long frames are under way to it.
      * \param ends the primary host's end of the checkpoint link, the other host's.
-     * \param costs whose Overhead and StateSize hold here, too.
+     * \param costs whose Overhead and DeviceState hold here, too.
      */
     void Install(Ptr<ColoBridge> bridge,
                  Ptr<NetDevice> tap,
@@ -94,18 +95,18 @@ class ColoRemus : public Object
     Time m_interval;
     Time m_copyTimePerPage;
     Time m_overhead;
-    uint64_t m_stateSize{0};
+    uint64_t m_deviceState{0};
     Time m_tapDelay;
     uint32_t m_hostId{0};
     Ptr<ColoBridge> m_bridge;
     Ptr<NetDevice> m_tap;
     Ptr<ColoGuest> m_guest;
+    Ptr<ColoMemory> m_memory;
     ColoCheckpointLink::Ends m_ends;
     std::vector<Frame> m_buffer;  //!< of the epoch that runs
     std::vector<Frame> m_closed;  //!< of the one before, until it is confirmed
     std::vector<Frame> m_inbound; //!< while the guest stands still
     bool m_isStopped{false};      //!< the guest gets nothing
-    uint64_t m_sent{0};           //!< bytes of the state that is moved
     ColoCheckpoint m_current{};
     colo_node_stats m_stats{};
     EventId m_event;

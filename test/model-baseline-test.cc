@@ -323,13 +323,15 @@ BOOST_AUTO_TEST_CASE(remus_releases_an_epoch_when_it_is_confirmed)
         BOOST_TEST(left[i].first == checkpoint.committed);
         BOOST_TEST(Tcp::Parse(left[i].second)->seq == 1 + 100 * i);
     }
-    const Time copied = MilliSeconds(2) + MicroSeconds(1024); // overhead, 4 MiB of pages
     for (std::size_t i = 0; i < world.checkpoints.size(); i++)
     {
         const ColoCheckpoint& checkpoint = world.checkpoints[i];
         BOOST_TEST(checkpoint.epoch == i + 1);
         BOOST_TEST(checkpoint.requested == INTERVAL * (i + 1));
         const Time pause = checkpoint.resumed - checkpoint.paused;
+        BOOST_TEST(checkpoint.pages > 0u);
+        BOOST_TEST(checkpoint.bytes == (64 << 10) + checkpoint.pages * (4096 + 8));
+        const Time copied = MilliSeconds(2) + MicroSeconds(checkpoint.pages); // and overhead
         BOOST_TEST(pause == copied + TAP_DELAY + NanoSeconds(1));
         BOOST_TEST(checkpoint.committed > checkpoint.resumed, "the state moves in the background");
     }
@@ -341,6 +343,7 @@ BOOST_AUTO_TEST_CASE(remus_waits_for_a_state_that_takes_longer_than_the_interval
 {
     RemusPuppet world([](ColoHelper& helper) {
         helper.SetCheckpointLink(DataRate("1Gbps"), MicroSeconds(50)); // 34 ms for 4 MiB
+        helper.SetCheckpointerAttribute("DeviceState", UintegerValue(4 << 20));
     });
     world.Say(T, "P. 1:101(100) ack 1");
     world.Run(INTERVAL * 8);
