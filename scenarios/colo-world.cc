@@ -252,6 +252,7 @@ World::Draw()
     if (const auto& secondaryHost = m_testbed.GetHosts().secondary)
     {
         m_animation->AddNode(secondaryHost->GetNode(), "secondary host", 50, below);
+        m_animation->AddNode(m_testbed.GetArbiter(), "arbiter", 30, 10);
     }
     for (std::size_t i = 0; i < pairs.size(); i++)
     {

@@ -134,7 +134,7 @@ def test_animation_shows_every_frame(traced):
         if update.get("p") == "d":
             names.setdefault(update.get("id"), update.get("descr"))
     nodes = {node.get("id") for node in animation.iter("node")}
-    assert set(names) == nodes and len(set(names.values())) == 6
+    assert set(names) == nodes and len(set(names.values())) == 7
     links = Counter()
     for frame in animation.iter("p"):
         ends = names[frame.get("fId")], names[frame.get("tId")]
@@ -201,13 +201,14 @@ def test_captures_are_of_the_links_asked_for(tmp_path):
     results = Results(tmp_path / "out", *few, "--pcap=client,eth2")
     pcaps = {name for name in os.listdir(results.folder) if name.endswith(".pcap")}
     assert pcaps == {"client.pcap", "eth2.pcap"}
-    assert len(results.frames("eth2.pcap")) > 20 * results.summary["checkpoints"] > 0
+    assert len(results.frames("eth2.pcap")) > 10 * results.summary["checkpoints"] > 0
     again = Results(tmp_path / "out", *few, "--pcap=none", "--trace")
     assert not {"client.pcap", "eth2.pcap"} & set(os.listdir(again.folder))
 
 
 def test_totals_are_those_of_the_pairs(traced):
     (pair,) = traced.summary["pairs"]
+    del pair["failover"]  # whose steps are a pair's
     for name, value in pair.items():
         assert traced.summary[name] == value, name
 
