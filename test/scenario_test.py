@@ -429,7 +429,7 @@ def test_help_tells_all_of_every_option():
         "time": ["TIME", "=600s)", "1ns to 1440min"],
         "protection": ["none, colo, colo-by-segment, remus or lockstep", "=colo)"],
         "interval": ["TIME", "1us to 1440min", "25ms"],
-        "compare": ["each"],
+        "compare": ["side by side"],
         "out": ["FOLDER", "default"],
         "pcap": ["all", "none", *LINKS, "default"],
         "trace": ["timeline.jsonl"],
