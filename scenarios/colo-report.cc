@@ -51,6 +51,7 @@ struct PairFigures
     uint64_t divergedResponses{0};
     std::vector<double> intervalsMs;
     std::vector<double> pausesMs;
+    std::vector<double> pages;
     std::vector<double> holdMs;
     uint64_t releasedPackets{0};
     uint64_t releasedBytes{0};
@@ -65,6 +66,7 @@ PairFigures::PairFigures(const ColoPairResult& pair)
       divergedResponses(pair.divergedResponses),
       intervalsMs(pair.GetIntervalsMs()),
       pausesMs(pair.GetPausesMs()),
+      pages(pair.GetPages()),
       holdMs(pair.holdMs),
       releasedPackets(pair.releasedPackets),
       releasedBytes(pair.releasedBytes),
@@ -90,6 +92,7 @@ PairFigures::Add(const PairFigures& other)
     divergedResponses += other.divergedResponses;
     ns3::Add(intervalsMs, other.intervalsMs);
     ns3::Add(pausesMs, other.pausesMs);
+    ns3::Add(pages, other.pages);
     ns3::Add(holdMs, other.holdMs);
     releasedPackets += other.releasedPackets;
     releasedBytes += other.releasedBytes;
@@ -369,6 +372,7 @@ ToJson(const PairFigures& figures)
         {"diverged_responses", figures.divergedResponses},
         {"interval_ms", ColoDistribution(figures.intervalsMs).ToJson()},
         {"pause_ms", ColoDistribution(figures.pausesMs).ToJson()},
+        {"pages", ColoDistribution(figures.pages).ToJson()},
         {"hold_ms", ColoDistribution(figures.holdMs).ToJson()},
         {"released_packets", figures.releasedPackets},
         {"released_bytes", figures.releasedBytes},

@@ -18,6 +18,17 @@ ColoPairResult::GetPausesMs() const
 }
 
 std::vector<double>
+ColoPairResult::GetPages() const
+{
+    std::vector<double> pages;
+    for (const ColoCheckpoint& checkpoint : checkpoints)
+    {
+        pages.push_back(static_cast<double>(checkpoint.pages));
+    }
+    return pages;
+}
+
+std::vector<double>
 ColoPairResult::GetIntervalsMs() const
 {
     std::vector<double> intervals;

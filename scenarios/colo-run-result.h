@@ -42,6 +42,8 @@ struct ColoPairResult
 
     /** \return how long the primary guest stood still, once a checkpoint. */
     std::vector<double> GetPausesMs() const;
+    /** \return pages that were sent while the guests stood still, once a checkpoint. */
+    std::vector<double> GetPages() const;
     /** \return from one checkpoint's request to the next one's. */
     std::vector<double> GetIntervalsMs() const;
     /** \return how many checkpoints for each reason. */
