@@ -91,6 +91,12 @@ ColoBridge::RemoveHookedPort(Ptr<NetDevice> port)
     port->SetPromiscReceiveCallback(MakeCallback(&Ignore));
 }
 
+bool
+ColoBridge::HasPort(Ptr<const NetDevice> port)
+{
+    return FindPort(port);
+}
+
 ColoBridge::Port*
 ColoBridge::FindPort(Ptr<const NetDevice> device)
 {

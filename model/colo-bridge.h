@@ -55,6 +55,12 @@ class ColoBridge : public BridgeNetDevice
     void RemoveHookedPort(Ptr<NetDevice> port);
 
     /**
+     * \param port a device
+     * \return whether it is a port of this bridge
+     */
+    bool HasPort(Ptr<const NetDevice> port);
+
+    /**
      * \param port the port
      * \param hook sees what comes in from it; null for none
      */

@@ -3,10 +3,16 @@
  */
 #include "colo-checkpoint-end.h"
 
+#include "colo-member-access.h"
+#include "colo-tcp-protocol.h"
+
 #include "ns3/header.h"
+#include "ns3/inet-socket-address.h"
 #include "ns3/log.h"
 #include "ns3/node.h"
 #include "ns3/simulator.h"
+#include "ns3/tcp-l4-protocol.h"
+#include "ns3/tcp-socket-base.h"
 
 #include <algorithm>
 
@@ -16,6 +22,8 @@ namespace ns3
 NS_LOG_COMPONENT_DEFINE("ColoCheckpointEnd");
 
 NS_OBJECT_ENSURE_REGISTERED(ColoCheckpointEnd);
+
+COLO_MEMBER_ACCESS(ColoEndDeallocate, TcpSocketBase, DeallocateEndPoint, void());
 
 namespace
 {
@@ -76,6 +84,26 @@ class MessageHeader : public Header
 };
 
 NS_OBJECT_ENSURE_REGISTERED(MessageHeader);
+
+/** With those that a listener has forked and not told of yet: all have its port. */
+void
+RemoveSockets(const TcpSocketBase& socket)
+{
+    const auto portOf = [](const TcpSocketBase& any) {
+        Address address;
+        any.GetSockName(address);
+        return InetSocketAddress::ConvertFrom(address).GetPort();
+    };
+    const uint16_t port = portOf(socket);
+    for (const auto& any :
+         ColoTcpL4Protocol::GetSockets(socket.GetNode()->GetObject<TcpL4Protocol>()))
+    {
+        if (portOf(*any) == port)
+        {
+            (*any.*Member(ColoEndDeallocate()))();
+        }
+    }
+}
 
 } // namespace
 
@@ -196,6 +224,27 @@ ColoCheckpointEnd::Detach()
 }
 
 void
+ColoCheckpointEnd::Break()
+{
+    m_outgoing.clear();
+    m_receiver = nullptr;
+    for (const auto& socket : {m_listener, m_connecting, m_socket})
+    {
+        if (socket)
+        {
+            RemoveSockets(*DynamicCast<TcpSocketBase>(socket));
+        }
+    }
+    Detach();
+}
+
+uint64_t
+ColoCheckpointEnd::GetProgress() const
+{
+    return m_received + m_given + (m_socket ? m_socket->GetTxAvailable() : 0);
+}
+
+void
 ColoCheckpointEnd::Send(const ColoCheckpointMessage& message)
 {
     Ptr<Socket> socket = m_socket ? m_socket : m_connecting ? m_connecting : m_listener;
@@ -251,6 +300,7 @@ ColoCheckpointEnd::Feed()
             NS_LOG_WARN("pair " << m_pair << ": the connection is broken");
             return;
         }
+        m_given += headerSize + size;
         next.isFirst = false;
         next.stateLeft -= size;
         if (next.stateLeft == 0)
@@ -277,6 +327,7 @@ ColoCheckpointEnd::Readable(Ptr<Socket> socket)
         {
             return;
         }
+        m_received += packet->GetSize();
         Take(packet);
     }
 }

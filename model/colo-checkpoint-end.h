@@ -74,6 +74,14 @@ class ColoCheckpointEnd : public Object
      */
     void Listen(Ptr<Socket> socket);
 
+    /**
+     * Break the connection as the death of a host does: nothing is sent or received any more, not
+     * even by the sockets' timers, and their addresses are free again.
+     */
+    void Break();
+    /** \return a number that grows with every byte that arrives, here or at the other end. */
+    uint64_t GetProgress() const;
+
   protected:
     void DoDispose() override;
 
@@ -107,6 +115,8 @@ class ColoCheckpointEnd : public Object
     Ptr<Packet> m_head{Create<Packet>()}; //!< as much of a header as has arrived
     ColoCheckpointMessage m_incoming;     //!< whose state arrives
     uint64_t m_stateLeft{0};
+    uint64_t m_given{0};    //!< bytes to the socket
+    uint64_t m_received{0}; //!< bytes from it
 };
 
 } // namespace ns3

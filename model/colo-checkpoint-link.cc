@@ -184,7 +184,7 @@ ColoCheckpointLink::MakeSocket(Ptr<ColoLinkDevice> device) const
 }
 
 ColoCheckpointLink::Ends
-ColoCheckpointLink::Open(uint16_t pair) const
+ColoCheckpointLink::Open(uint16_t pair, bool isReversed) const
 {
     NS_ABORT_MSG_UNLESS(m_eth2.first, "ColoCheckpointLink: Open() before Install()");
     NS_ABORT_MSG_IF(m_bufferSize > 0 && m_bufferSize < 2 * m_segmentSize,
@@ -193,15 +193,16 @@ ColoCheckpointLink::Open(uint16_t pair) const
     const uint32_t port = uint32_t{m_port} + pair;
     NS_ABORT_MSG_IF(port > std::numeric_limits<uint16_t>::max(),
                     "ColoCheckpointLink: there is no port " << port << " for pair " << pair);
-    const InetSocketAddress remote(SECONDARY_ADDRESS, static_cast<uint16_t>(port));
+    const InetSocketAddress remote(isReversed ? PRIMARY_ADDRESS : SECONDARY_ADDRESS,
+                                   static_cast<uint16_t>(port));
 
-    Ptr<Socket> listener = MakeSocket(m_eth2.second);
+    Ptr<Socket> listener = MakeSocket(isReversed ? m_eth2.first : m_eth2.second);
     NS_ABORT_MSG_IF(listener->Bind(remote) != 0,
                     "ColoCheckpointLink: pair " << pair << " has a connection already");
     auto secondary = CreateObject<ColoCheckpointEnd>(pair, m_segmentSize);
     secondary->Listen(listener);
     auto primary = CreateObject<ColoCheckpointEnd>(pair, m_segmentSize);
-    primary->Connect(MakeSocket(m_eth2.first), remote);
+    primary->Connect(MakeSocket(isReversed ? m_eth2.second : m_eth2.first), remote);
     return {primary, secondary};
 }
 

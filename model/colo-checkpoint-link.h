@@ -33,7 +33,7 @@ namespace ns3
 class ColoCheckpointLink : public Object
 {
   public:
-    /** A pair's connection: the primary host's end, the secondary host's end. */
+    /** A pair's connection: the end of the host that is primary, that of the other one. */
     using Ends = std::pair<Ptr<ColoCheckpointEnd>, Ptr<ColoCheckpointEnd>>;
 
     /**
@@ -50,10 +50,11 @@ class ColoCheckpointLink : public Object
 
     /**
      * Begin a pair's connection. It is there after a round trip.
-     * \param pair index of the pair, not used before.
+     * \param pair index of the pair, that has none, or one that was broken.
+     * \param isReversed whether the secondary host of Install() is the primary of this pair now.
      * \return its ends.
      */
-    Ends Open(uint16_t pair) const;
+    Ends Open(uint16_t pair, bool isReversed = false) const;
 
     /** \return the link. */
     const ColoLinkDevice::Ends& GetDevices() const;

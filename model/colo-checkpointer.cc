@@ -7,6 +7,8 @@
 #include "ns3/simulator.h"
 #include "ns3/uinteger.h"
 
+#include <algorithm>
+
 namespace ns3
 {
 
@@ -80,6 +82,42 @@ ColoCheckpointer::Install(Ptr<ColoPrimaryProxy> primaryProxy,
     m_primary = {primaryProxy, primary, ends.first};
     m_secondary = {secondaryProxy, secondary, ends.second};
     m_tapDelay = tapDelay;
+    Listen();
+}
+
+void
+ColoCheckpointer::Renew(Ptr<ColoGuest> primary,
+                        Ptr<ColoGuest> secondary,
+                        Ptr<const ColoCheckpointLink> link,
+                        bool isReversed)
+{
+    m_background.Stop();
+    for (const Host* host : {&m_primary, &m_secondary})
+    {
+        host->end->Break();
+        host->end->Dispose();
+    }
+    UintegerValue pair;
+    m_primary.proxy->GetAttribute("NodeIndex", pair);
+    const auto ends = link->Open(static_cast<uint16_t>(pair.Get()), isReversed);
+    const uint32_t pause = std::max(m_primary.pause, m_secondary.pause) + 1;
+    m_primary = {m_primary.proxy, primary, ends.first, false, pause, false};
+    m_secondary = {m_secondary.proxy, secondary, ends.second, false, pause, true};
+    m_isSecondaryLoaded = false;
+    m_underWay.reset();
+    m_isToBeCloned = false;
+    Listen();
+}
+
+uint64_t
+ColoCheckpointer::GetProgress() const
+{
+    return m_primary.end->GetProgress();
+}
+
+void
+ColoCheckpointer::Listen()
+{
     for (Host* host : {&m_primary, &m_secondary})
     {
         host->proxy->SetActionCallback(
@@ -93,8 +131,8 @@ ColoCheckpointer::Install(Ptr<ColoPrimaryProxy> primaryProxy,
     }
     m_background.Start(m_backgroundRate,
                        m_backgroundPeriod,
-                       primaryProxy->GetHostId(),
-                       primary->GetObject<ColoMemory>(),
+                       m_primary.proxy->GetHostId(),
+                       m_primary.guest->GetObject<ColoMemory>(),
                        m_primary.end,
                        [this] {
                            const colo_node& node = m_primary.proxy->GetNode();
@@ -217,6 +255,8 @@ ColoCheckpointer::Clone()
     m_isToBeCloned = false;
     m_secondary.guest->CloneFrom(m_primary.guest);
     m_secondary.guest->GetObject<ColoMemory>()->Clear();
+    m_secondary.proxy->CopyStages(*m_primary.proxy);
+    m_secondary.isEmpty = false;
 }
 
 void
@@ -317,7 +357,10 @@ ColoCheckpointer::Freeze(Host* host, uint32_t pause)
     {
         return;
     }
-    host->guest->Pause();
+    if (!host->isEmpty)
+    {
+        host->guest->Pause();
+    }
     if (host == &m_primary)
     {
         m_current.paused = Simulator::Now();
@@ -357,7 +400,7 @@ ColoCheckpointer::Load()
 void
 ColoCheckpointer::Resume(Host* host)
 {
-    if (host->isDead)
+    if (host->isDead || host->isEmpty)
     {
         return;
     }

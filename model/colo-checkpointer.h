@@ -75,6 +75,22 @@ class ColoCheckpointer : public Object
      */
     void Kill(bool isPrimary);
 
+    /**
+     * Begin again, with a secondary host that holds nothing of the guest yet, over a connection of
+     * its own. Nothing is left of what was under way.
+     * \param primary the survivor.
+     * \param secondary becomes a copy of it; stands still.
+     * \param link joins the hosts.
+     * \param isReversed see ColoCheckpointLink::Open().
+     */
+    void Renew(Ptr<ColoGuest> primary,
+               Ptr<ColoGuest> secondary,
+               Ptr<const ColoCheckpointLink> link,
+               bool isReversed);
+
+    /** \return a number that grows while anything moves between the hosts. */
+    uint64_t GetProgress() const;
+
   protected:
     void DoDispose() override;
 
@@ -86,9 +102,11 @@ class ColoCheckpointer : public Object
         Ptr<ColoGuest> guest;
         Ptr<ColoCheckpointEnd> end;
         bool isDead{false};
-        uint32_t pause{0}; //!< counts the guest's pauses, so that one can be called off
+        uint32_t pause{0};   //!< counts the guest's pauses, so that one can be called off
+        bool isEmpty{false}; //!< no state was ever loaded there: nothing can run
     };
 
+    void Listen();
     void Act(Host& host, const ColoActions& actions);
     void Tell(Host& from, enum colo_node_event event, uint32_t epoch, uint64_t bytes = 0);
     void SendState(uint32_t epoch, bool isFull);

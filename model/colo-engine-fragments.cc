@@ -53,7 +53,7 @@ ColoEngine::TellFragments(ColoFrame& frame,
     for (auto& fragment : whole->Split())
     {
         fragment->m_packet.reason = whole->m_packet.reason;
-        (m_room.*tell)(std::move(fragment));
+        (m_room->*tell)(std::move(fragment));
     }
     return true;
 }

@@ -19,7 +19,7 @@ ColoEngine::ColoEngine(uint16_t id,
                        uint64_t nowNs,
                        ColoEngineRoom& room,
                        std::size_t connectionsMax)
-    : m_room(room),
+    : m_room(&room),
       m_connectionsMax(std::min(connectionsMax, ColoTable<colo_flow>::SIZE_MAX_ALL))
 {
     colo_config own = config;
@@ -480,7 +480,7 @@ ColoEngine::Tell(colo_out& out)
 {
     if (out.mismatch.reason != COLO_REASON_NONE)
     {
-        m_room.Mismatch(out.mismatch);
+        m_room->Mismatch(out.mismatch);
     }
     while (colo_packet* packet = colo_queue_pop(&out.release))
     {
@@ -491,7 +491,7 @@ ColoEngine::Tell(colo_out& out)
         }
         if (!m_wholes || !TellFragments(*frame, &ColoEngineRoom::Release))
         {
-            m_room.Release(std::move(frame));
+            m_room->Release(std::move(frame));
         }
     }
     if (out.part.packet || out.resend || out.remirror.packet)
@@ -503,12 +503,12 @@ ColoEngine::Tell(colo_out& out)
         std::unique_ptr<ColoFrame> frame(ColoFrame::From(packet));
         if (!m_wholes || !TellFragments(*frame, &ColoEngineRoom::Drop))
         {
-            m_room.Drop(std::move(frame));
+            m_room->Drop(std::move(frame));
         }
     }
     if (out.actions)
     {
-        m_room.Act({out.actions, out.message_epoch, out.message_term, out.stamp_ns});
+        m_room->Act({out.actions, out.message_epoch, out.message_term, out.stamp_ns});
     }
 }
 
@@ -530,7 +530,7 @@ ColoEngine::TellCopies(const colo_out& out)
     {
         std::vector<uint8_t> bytes(COLO_REMIRROR_MAX);
         bytes.resize(colo_remirror_build(&out.remirror, bytes.data()));
-        m_room.Remirror(std::move(bytes));
+        m_room->Remirror(std::move(bytes));
     }
 }
 
@@ -543,7 +543,7 @@ ColoEngine::Emit(colo_packet* packet, std::vector<uint8_t> bytes)
         frame = &whole->GetFirst();
         frame->m_packet.reason = packet->reason;
     }
-    m_room.Emit(*frame, std::move(bytes));
+    m_room->Emit(*frame, std::move(bytes));
 }
 
 } // namespace ns3

@@ -145,6 +145,25 @@ class ColoEngine
      */
     bool LosePeer(uint64_t nowNs);
 
+    /** Begin as the secondary of a survivor that protects itself again, before any frame. */
+    void Join();
+    /**
+     * Begin as what a survivor that took over compares with, before any frame. It then lives on
+     * as a stage: what its guest sends comes here behind it, in the numbers that clients know.
+     * \param survivor of role secondary, took over.
+     * \param nowNs the time.
+     */
+    void Succeed(const ColoEngine& survivor, uint64_t nowNs);
+    /**
+     * Fix from now on what a survivor that took over fixes, before any frame: for a copy of its
+     * guest.
+     * \param survivor of role secondary, as this one.
+     * \param nowNs the time.
+     */
+    void FixLike(const ColoEngine& survivor, uint64_t nowNs);
+    /** \param room is told from now on what to do; must outlive the engine. */
+    void SetRoom(ColoEngineRoom& room);
+
     /** \return the node, to read its statistics and state. */
     const colo_node& GetNode() const;
     /** \return connections in the table. */
@@ -201,7 +220,7 @@ class ColoEngine
     void Emit(colo_packet* packet, std::vector<uint8_t> bytes);
 
     colo_node m_node;
-    ColoEngineRoom& m_room;
+    ColoEngineRoom* m_room;
     const std::size_t m_connectionsMax;
     uint64_t m_collectNs{0}; //!< forgotten connections are looked for then
     ColoHash m_hash;

@@ -120,8 +120,7 @@ void
 ColoPair::LosePeer(bool isPrimary, Time detection) const
 {
     NS_ABORT_MSG_UNLESS(checkpointer, "ColoPair: there is no other guest to go on");
-    const Ptr<ColoProxy> survivor =
-        isPrimary ? Ptr<ColoProxy>(primaryProxy) : Ptr<ColoProxy>(secondaryProxy);
+    const Ptr<ColoProxy> survivor = rejoin->GetProxy(isPrimary);
     Simulator::ScheduleWithContext(survivor->GetHostId(),
                                    detection,
                                    &ColoProxy::LosePeer,
@@ -343,6 +342,14 @@ ColoHelper::Compare(ColoPair& pair, const Mac48Address& mac, const ColoStationAd
                                pair.secondary.guest,
                                m_tapDelay,
                                pair.checkpointLink);
+    pair.rejoin = CreateObject<ColoRejoin>();
+    pair.rejoin->Install({pair.hosts.primary, pair.primary.guest, pair.primary.tap.first},
+                         {pair.hosts.secondary, pair.secondary.guest, pair.secondary.tap.first},
+                         pair.primaryProxy,
+                         pair.secondaryProxy,
+                         pair.checkpointer,
+                         pair.checkpointLink,
+                         m_tapDelay);
 }
 
 ColoPair

@@ -9,6 +9,7 @@
 #include "colo-host.h"
 #include "colo-link-device.h"
 #include "colo-protection.h"
+#include "colo-rejoin.h"
 #include "colo-remus.h"
 
 #include "ns3/attribute.h"
@@ -75,6 +76,7 @@ struct ColoPair
     Ptr<ColoPrimaryProxy> primaryProxy;
     Ptr<ColoSecondaryProxy> secondaryProxy;
     Ptr<ColoCheckpointer> checkpointer;
+    Ptr<ColoRejoin> rejoin;
     Ptr<ColoRemus> remus; //!< null but under Remus
 
     /**
@@ -92,7 +94,7 @@ struct ColoPair
 
     /**
      * One of the hosts comes to know that the other one is lost, and asks the arbiter.
-     * \param isPrimary which.
+     * \param isPrimary whether that which was primary at first.
      * \param detection after which it knows.
      */
     void LosePeer(bool isPrimary, Time detection) const;

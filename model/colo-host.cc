@@ -52,10 +52,45 @@ ColoHost::Install(Ptr<Node> node, bool isPrimary, Ptr<NetDevice> uplink)
     }
     if (!isPrimary)
     {
-        m_br1 = CreateObject<ColoBridge>();
-        node->AddDevice(m_br1);
+        GetBr1();
     }
     node->AggregateObject(this);
+}
+
+Ptr<ColoBridge>
+ColoHost::GetBr1()
+{
+    if (!m_br1)
+    {
+        m_br1 = CreateObject<ColoBridge>();
+        m_node->AddDevice(m_br1);
+    }
+    return m_br1;
+}
+
+void
+ColoHost::MoveTap(Ptr<NetDevice> tap, Ptr<ColoBridge> bridge)
+{
+    for (const auto& old : {m_br0, m_br1})
+    {
+        if (old && old->HasPort(tap))
+        {
+            old->RemoveHookedPort(tap);
+        }
+    }
+    bridge->AddHookedPort(tap);
+}
+
+void
+ColoHost::SetAlive(bool isAlive)
+{
+    m_isAlive = isAlive;
+}
+
+bool
+ColoHost::IsAlive() const
+{
+    return m_isAlive;
 }
 
 void
@@ -148,6 +183,16 @@ ColoHost::AddProxy(Ptr<ColoProxy> proxy, uint16_t index)
     m_proxies.push_back(proxy);
 }
 
+void
+ColoHost::RemoveProxy(uint16_t index)
+{
+    const auto isGone = [this, index](const auto& proxy) {
+        return PeekPointer(proxy) == m_byIndex[index];
+    };
+    m_proxies.erase(std::find_if(m_proxies.begin(), m_proxies.end(), isGone));
+    m_byIndex[index] = nullptr;
+}
+
 Ptr<Node>
 ColoHost::GetNode() const
 {
@@ -181,7 +226,7 @@ ColoHost::GetUplink() const
 ColoProxy*
 ColoHost::FindProxy(uint16_t index) const
 {
-    return index < m_byIndex.size() ? m_byIndex[index] : nullptr;
+    return m_isAlive && index < m_byIndex.size() ? m_byIndex[index] : nullptr;
 }
 
 void

@@ -76,10 +76,28 @@ class ColoHost : public Object
      */
     void AddProxy(Ptr<ColoProxy> proxy, uint16_t index);
 
+    /**
+     * Take nothing for a proxy any more.
+     * \param index of its pair.
+     */
+    void RemoveProxy(uint16_t index);
+    /**
+     * Plug a guest's tap into one of the host's bridges. Hooks that it has on the other are gone.
+     * \param tap the port to the guest.
+     * \param bridge br0 or br1.
+     */
+    void MoveTap(Ptr<NetDevice> tap, Ptr<ColoBridge> bridge);
+    /** \param isAlive whether anything that comes from other hosts is heard; it is at first. */
+    void SetAlive(bool isAlive);
+    /** \return whether the host lives. */
+    bool IsAlive() const;
+
     /** \return the node. */
     Ptr<Node> GetNode() const;
     /** \return br0, the way to the clients. */
     Ptr<ColoBridge> GetBr0() const;
+    /** \return br1, of secondary guests; made when first asked for. */
+    Ptr<ColoBridge> GetBr1();
     /** \return where guests begin: br0 of a primary host, br1 of a secondary one. */
     Ptr<ColoBridge> GetGuestBridge() const;
     /** \return the host's end of the forwarding link. */
@@ -112,7 +130,8 @@ class ColoHost : public Object
     Ptr<NetDevice> m_eth2;
     Address m_arbiter; //!< invalid if there is none
     Ptr<ColoBridge> m_br0;
-    Ptr<ColoBridge> m_br1; //!< of a secondary host
+    Ptr<ColoBridge> m_br1; //!< of a host that is, or once was, a secondary
+    bool m_isAlive{true};
     std::vector<Ptr<ColoProxy>> m_proxies;
     std::vector<ColoProxy*> m_byIndex; //!< null where there is no pair
     TracedCallback<Ptr<const Packet>> m_staleTrace;

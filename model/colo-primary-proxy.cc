@@ -116,6 +116,21 @@ ColoPrimaryProxy::NotifyConstructionCompleted()
     ColoProxy::NotifyConstructionCompleted();
 }
 
+void
+ColoPrimaryProxy::Reset()
+{
+    m_kcoloEvent.Cancel();
+    m_kcoloQueue.clear();
+    m_inboundDuringPause.clear();
+    ColoProxy::Reset();
+}
+
+Ptr<ColoBridge>
+ColoPrimaryProxy::FindBridge(Ptr<ColoHost> host) const
+{
+    return host->GetBr0();
+}
+
 colo_role
 ColoPrimaryProxy::GetRole() const
 {
@@ -134,7 +149,7 @@ ColoPrimaryProxy::Configure(colo_config& config) const
     config.node_held_max = m_nodeHeldMax;
 }
 
-bool
+void
 ColoPrimaryProxy::FromGuest(std::unique_ptr<Held> frame)
 {
     if (frame->IsSyn())
@@ -142,7 +157,6 @@ ColoPrimaryProxy::FromGuest(std::unique_ptr<Held> frame)
         SendOnSecDev(COLO_SHIM_HINT, *frame, frame->original);
     }
     Enqueue(std::move(frame));
-    return false;
 }
 
 void
@@ -157,7 +171,7 @@ ColoPrimaryProxy::GetSecDevSide(const colo_shim&) const
     return COLO_SECONDARY;
 }
 
-bool
+void
 ColoPrimaryProxy::ToGuest(std::unique_ptr<Held> frame)
 {
     if (m_isStopped)
@@ -168,14 +182,13 @@ ColoPrimaryProxy::ToGuest(std::unique_ptr<Held> frame)
     {
         Deliver(std::move(frame));
     }
-    return false;
 }
 
 /** To both guests, and to the core. */
 void
 ColoPrimaryProxy::Deliver(std::unique_ptr<Held> frame)
 {
-    m_bridge->SendOutOf(m_tap, frame->original, frame->protocol, frame->source, frame->destination);
+    SendToGuest(frame->original, frame->protocol, frame->source, frame->destination);
     SendOnSecDev(COLO_SHIM_FRAME, *frame, frame->original);
     Enqueue(std::move(frame));
 }

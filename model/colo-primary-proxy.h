@@ -43,11 +43,13 @@ class ColoPrimaryProxy : public ColoProxy
 
     void DoDispose() override;
     void NotifyConstructionCompleted() override;
+    Ptr<ColoBridge> FindBridge(Ptr<ColoHost> host) const override;
+    void Reset() override;
     colo_role GetRole() const override;
     void Configure(colo_config& config) const override;
-    bool FromGuest(std::unique_ptr<Held> frame) override;
+    void FromGuest(std::unique_ptr<Held> frame) override;
     void FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame) override;
-    bool ToGuest(std::unique_ptr<Held> frame) override;
+    void ToGuest(std::unique_ptr<Held> frame) override;
     colo_side GetSecDevSide(const colo_shim& shim) const override;
 
     void Release(std::unique_ptr<ColoFrame> frame) override;

@@ -22,47 +22,6 @@ NS_OBJECT_ENSURE_REGISTERED(ColoProxy);
 namespace
 {
 
-std::vector<uint8_t>
-FrameBytes(Ptr<const Packet> packet,
-           uint16_t protocol,
-           const Address& source,
-           const Address& destination)
-{
-    std::vector<uint8_t> bytes(COLO_ETHERNET_LEN + packet->GetSize());
-    Mac48Address::ConvertFrom(destination).CopyTo(bytes.data());
-    Mac48Address::ConvertFrom(source).CopyTo(bytes.data() + 6);
-    colo_put16(bytes.data() + 12, protocol);
-    packet->CopyData(bytes.data() + COLO_ETHERNET_LEN, packet->GetSize());
-    return bytes;
-}
-
-/** \return the tag that an item of either iterator stands for. */
-template <typename Item>
-std::unique_ptr<Tag>
-ReadTag(Item item)
-{
-    std::unique_ptr<Tag> tag(dynamic_cast<Tag*>(item.GetTypeId().GetConstructor()()));
-    item.GetTag(*tag);
-    return tag;
-}
-
-/** To a packet of the same size and layout that has no tags yet. */
-void
-CopyTags(Ptr<const Packet> from, Ptr<Packet> to)
-{
-    PacketTagIterator packetTags = from->GetPacketTagIterator();
-    while (packetTags.HasNext())
-    {
-        to->AddPacketTag(*ReadTag(packetTags.Next()));
-    }
-    ByteTagIterator byteTags = from->GetByteTagIterator();
-    while (byteTags.HasNext())
-    {
-        const ByteTagIterator::Item item = byteTags.Next();
-        to->AddByteTag(*ReadTag(item), item.GetStart(), item.GetEnd());
-    }
-}
-
 uint64_t
 NowNs()
 {
@@ -89,53 +48,6 @@ std::string
 ColoVerdict::GetFlowName() const
 {
     return flow ? ColoKeyToString(*flow) : std::string();
-}
-
-ColoProxy::Held::Held(colo_side side,
-                      Ptr<const Packet> packet,
-                      uint16_t protocol,
-                      const Address& source,
-                      const Address& destination)
-    : ColoBytesFrame(side, FrameBytes(packet, protocol, source, destination)),
-      original(packet),
-      protocol(protocol),
-      source(source),
-      destination(destination),
-      arrived(Simulator::Now())
-{
-}
-
-Ptr<Packet>
-ColoProxy::Held::GetPacketOut(const uint8_t* bytes, uint32_t size) const
-{
-    Ptr<Packet> out = original->Copy();
-    const uint8_t kind = GetPacket().kind;
-    if (!IsEdited() && kind != COLO_KIND_FRAGMENT)
-    {
-        return out;
-    }
-    if (kind != COLO_KIND_TCP)
-    {
-        // Of a datagram any byte may be edited, and a kept ack leaves whole if it was fragments.
-        if (FrameBytes(original, protocol, source, destination) ==
-            std::vector<uint8_t>(bytes, bytes + size))
-        {
-            return out;
-        }
-        Ptr<Packet> edited = Create<Packet>(bytes + COLO_ETHERNET_LEN, size - COLO_ETHERNET_LEN);
-        if (size == GetSize())
-        {
-            CopyTags(original, edited);
-        }
-        return edited;
-    }
-    const uint32_t headers = GetPacket().payload_offset - COLO_ETHERNET_LEN;
-    out->RemoveAtStart(headers);
-    out->RemoveAllByteTags(); // those of the headers would be lost: all are copied below
-    Ptr<Packet> edited = Create<Packet>(bytes + COLO_ETHERNET_LEN, headers);
-    edited->AddAtEnd(out);
-    CopyTags(original, edited);
-    return edited;
 }
 
 TypeId
@@ -206,6 +118,11 @@ ColoProxy::GetTypeId()
             .AddTraceSource("Fenced",
                             "The arbiter let the other host; this one is silent for good.",
                             MakeTraceSourceAccessor(&ColoProxy::m_fencedTrace),
+                            "ns3::TracedCallback::VoidSignature")
+            .AddTraceSource("Protected",
+                            "The new secondary host holds the whole state, as far as this host "
+                            "knows: the pair is one again.",
+                            MakeTraceSourceAccessor(&ColoProxy::m_protectedTrace),
                             "ns3::TracedCallback::VoidSignature");
     return tid;
 }
@@ -214,6 +131,26 @@ void
 ColoProxy::NotifyConstructionCompleted()
 {
     Object::NotifyConstructionCompleted();
+    MakeEngine();
+    m_stages.SetEnds(
+        [this](Ptr<const Packet> packet,
+               uint16_t protocol,
+               const Address& source,
+               const Address& destination) {
+            const colo_side side = GetRole() == COLO_ROLE_PRIMARY ? COLO_PRIMARY : COLO_SECONDARY;
+            FromGuest(std::make_unique<Held>(side, packet, protocol, source, destination));
+        },
+        [this](Ptr<const Packet> packet,
+               uint16_t protocol,
+               const Address& source,
+               const Address& destination) {
+            m_bridge->SendOutOf(m_tap, packet, protocol, source, destination);
+        });
+}
+
+void
+ColoProxy::MakeEngine()
+{
     colo_config config;
     colo_config_default(&config);
     config.compare_timeout_ns = m_compareTimeout.GetNanoSeconds();
@@ -236,7 +173,8 @@ ColoProxy::Install(Ptr<ColoHost> host, Ptr<NetDevice> tap)
     m_host = host;
     m_tap = tap;
     m_secDev = host->GetSecDev();
-    Hook(host->GetGuestBridge());
+    host->MoveTap(tap, FindBridge(host));
+    Hook(FindBridge(host));
     host->AddProxy(this, m_nodeIndex);
     // Periodic checkpoints and heartbeats do not wait for a first frame. To the core, a heartbeat
     // whose stamp is 0 is none.
@@ -254,9 +192,44 @@ ColoProxy::Hook(Ptr<ColoBridge> bridge)
 }
 
 void
+ColoProxy::Reset()
+{
+    if (m_host)
+    {
+        m_host->RemoveProxy(m_nodeIndex);
+        m_host = nullptr;
+    }
+    m_deadlineEvent.Cancel();
+    m_armedNs = COLO_NEVER_NS;
+    m_askedTerm.reset();
+    m_isDead = false;
+    m_isStopped = false;
+    m_stages.Clear();
+    MakeEngine();
+}
+
+void
+ColoProxy::Succeed(ColoProxy& survivor)
+{
+    Reset();
+    m_engine->Succeed(*survivor.m_engine, NowNs());
+    m_stages.Succeed(survivor.m_stages, std::move(survivor.m_engine));
+    Ptr<ColoHost> host = survivor.m_host;
+    survivor.Reset();
+    Install(host, survivor.m_tap);
+}
+
+void
+ColoProxy::CopyStages(const ColoProxy& original)
+{
+    m_stages.CopyFrom(original.m_stages);
+}
+
+void
 ColoProxy::DoDispose()
 {
     m_deadlineEvent.Cancel();
+    m_stages.Clear();
     m_actionCallback = nullptr;
     m_engine.reset();
     m_host = nullptr;
@@ -300,6 +273,7 @@ bool
 ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
 {
     const uint32_t before = GetNode().epoch;
+    const colo_node_mode mode = GetNode().mode;
     bool fits = m_engine->Event(event, epoch, NowNs());
     const bool isCommit = event == COLO_EVENT_RECEIVED || event == COLO_EVENT_STATE;
     if (isCommit && GetNode().epoch != before)
@@ -311,6 +285,10 @@ ColoProxy::CheckpointEvent(enum colo_node_event event, uint32_t epoch)
                         GetNode().epoch,
                         0,
                         Time()});
+        if (mode == COLO_MODE_ALONE || mode == COLO_MODE_JOINING)
+        {
+            m_protectedTrace();
+        }
     }
     ArmDeadline();
     return fits;
@@ -395,8 +373,11 @@ ColoProxy::Ingress(Ptr<NetDevice>,
                    const Address& source,
                    const Address& destination)
 {
-    const colo_side side = GetRole() == COLO_ROLE_PRIMARY ? COLO_PRIMARY : COLO_SECONDARY;
-    return FromGuest(std::make_unique<Held>(side, packet, protocol, source, destination));
+    if (!m_isDead)
+    {
+        m_stages.FromGuest(packet, protocol, source, destination);
+    }
+    return false;
 }
 
 bool
@@ -406,7 +387,20 @@ ColoProxy::Egress(Ptr<NetDevice>,
                   const Address& source,
                   const Address& destination)
 {
-    return ToGuest(std::make_unique<Held>(COLO_INBOUND, packet, protocol, source, destination));
+    if (!m_isDead)
+    {
+        ToGuest(std::make_unique<Held>(COLO_INBOUND, packet, protocol, source, destination));
+    }
+    return false;
+}
+
+void
+ColoProxy::SendToGuest(Ptr<const Packet> packet,
+                       uint16_t protocol,
+                       const Address& source,
+                       const Address& destination)
+{
+    m_stages.ToGuest(packet, protocol, source, destination);
 }
 
 void

@@ -6,9 +6,11 @@
 
 #include "colo-bridge.h"
 #include "colo-engine.h"
+#include "colo-held-frame.h"
 #include "colo-host-message.h"
 #include "colo-host.h"
 #include "colo-shim-header.h"
+#include "colo-stages.h"
 
 #include "ns3/address.h"
 #include "ns3/event-id.h"
@@ -25,9 +27,6 @@
 
 namespace ns3
 {
-
-/** Bytes before the packet in the engine's frames. */
-constexpr uint32_t COLO_ETHERNET_LEN = 14;
 
 /**
  * \ingroup colo
@@ -91,7 +90,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
     /**
      * Begin to work on a host.
      * \param host has its end of the forwarding link already.
-     * \param tap the port of its guests' bridge to the guest.
+     * \param tap the port to the guest, of whichever of the host's bridges.
      */
     void Install(Ptr<ColoHost> host, Ptr<NetDevice> tap);
 
@@ -131,6 +130,17 @@ class ColoProxy : public Object, protected ColoEngineRoom
     virtual void StopDelivery() = 0;
     /** The guest goes on. */
     virtual void StartDelivery() = 0;
+    /**
+     * Leave the old host for that of a survivor which took over, and compare from now on what its
+     * guest sends, in the numbers that the clients know.
+     * \param survivor has no host afterwards.
+     */
+    void Succeed(ColoProxy& survivor);
+    /**
+     * The guest has become a copy of another one: so do the stages between it and this proxy.
+     * \param original proxy of the guest that was copied.
+     */
+    void CopyStages(const ColoProxy& original);
     /** \return the core's node: statistics and state. */
     const colo_node& GetNode() const;
     /**
@@ -150,42 +160,35 @@ class ColoProxy : public Object, protected ColoEngineRoom
     uint32_t GetHostId() const;
 
   protected:
-    /** A frame and how ns-3 knows it. */
-    struct Held : ColoBytesFrame
-    {
-        Held(colo_side side,
-             Ptr<const Packet> packet,
-             uint16_t protocol,
-             const Address& source,
-             const Address& destination);
-
-        /** \return the packet as it leaves: the original, or with what \p bytes has changed. */
-        Ptr<Packet> GetPacketOut(const uint8_t* bytes, uint32_t size) const;
-
-        Ptr<const Packet> original;
-        uint16_t protocol;
-        Address source;
-        Address destination;
-        Time arrived;
-    };
+    using Held = ColoHeldFrame;
 
     void DoDispose() override;
     void NotifyConstructionCompleted() override;
+
+    /** \return of a host, the bridge on which the guest of such a proxy begins. */
+    virtual Ptr<ColoBridge> FindBridge(Ptr<ColoHost> host) const = 0;
+    /** Leave the host, and forget everything but attributes and who listens. */
+    virtual void Reset();
 
     /** \return the role that the core plays here. */
     virtual colo_role GetRole() const = 0;
     /** \param config gets the attributes of the role. */
     virtual void Configure(colo_config& config) const = 0;
-    /** A frame of the guest's; \return whether the bridge goes on with it. */
-    virtual bool FromGuest(std::unique_ptr<Held> frame) = 0;
+    /** A frame of the guest's. */
+    virtual void FromGuest(std::unique_ptr<Held> frame) = 0;
     /** A current frame of the other host's. */
     virtual void FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame) = 0;
-    /** A frame that would go to the guest; \return whether the bridge goes on with it. */
-    virtual bool ToGuest(std::unique_ptr<Held> frame) = 0;
+    /** A frame that would go to the guest. */
+    virtual void ToGuest(std::unique_ptr<Held> frame) = 0;
     /** \return whose frames come in on sec_dev. */
     virtual colo_side GetSecDevSide(const colo_shim& shim) const = 0;
 
     ColoEngine& GetEngine();
+    /** Send a frame to the guest, by way of the stages. */
+    void SendToGuest(Ptr<const Packet> packet,
+                     uint16_t protocol,
+                     const Address& source,
+                     const Address& destination);
     /** Ask for a poll when the core's next deadline comes; after every use of the engine. */
     void ArmDeadline();
     void SendOnSecDev(enum colo_shim_kind kind,
@@ -229,10 +232,12 @@ class ColoProxy : public Object, protected ColoEngineRoom
                 const Address& source,
                 const Address& destination);
     void DeadlineOver();
+    void MakeEngine();
     void Tell(ColoHostMessage::Kind kind, const ColoActions& actions) const;
 
     uint16_t m_nodeIndex;
     std::unique_ptr<ColoEngine> m_engine;
+    ColoStages m_stages;
     ActionCallback m_actionCallback;
     EventId m_deadlineEvent;
     uint64_t m_armedNs{COLO_NEVER_NS};
@@ -243,6 +248,7 @@ class ColoProxy : public Object, protected ColoEngineRoom
     TracedCallback<> m_peerLostTrace;
     TracedCallback<> m_aloneTrace;
     TracedCallback<> m_fencedTrace;
+    TracedCallback<> m_protectedTrace;
 };
 
 } // namespace ns3

@@ -58,6 +58,37 @@ ColoSecondaryProxy::GetTypeId()
     return tid;
 }
 
+void
+ColoSecondaryProxy::Join(Ptr<ColoHost> host, Ptr<NetDevice> tap)
+{
+    Reset();
+    GetEngine().Join();
+    m_isStopped = true; // until the first commit
+    Install(host, tap);
+}
+
+void
+ColoSecondaryProxy::Reset()
+{
+    m_run++;
+    m_lastDelivery = Time();
+    m_resumed.reset();
+    ColoProxy::Reset();
+}
+
+bool
+ColoSecondaryProxy::HasTakenOver() const
+{
+    return GetNode().failed_over && GetNode().mode == COLO_MODE_ALONE &&
+           m_lastDelivery < Simulator::Now();
+}
+
+Ptr<ColoBridge>
+ColoSecondaryProxy::FindBridge(Ptr<ColoHost> host) const
+{
+    return host->GetBr1();
+}
+
 colo_role
 ColoSecondaryProxy::GetRole() const
 {
@@ -69,12 +100,11 @@ ColoSecondaryProxy::Configure(colo_config&) const
 {
 }
 
-bool
+void
 ColoSecondaryProxy::FromGuest(std::unique_ptr<Held> frame)
 {
     GetEngine().Input(std::move(frame), Simulator::Now().GetNanoSeconds());
     ArmDeadline();
-    return false;
 }
 
 colo_side
@@ -100,7 +130,7 @@ ColoSecondaryProxy::FromSecDev(const colo_shim& shim, std::unique_ptr<Held> fram
 
 /** br1 is no way to the guest: what it gets comes from the primary host. Br0 is, once it is lost.
  */
-bool
+void
 ColoSecondaryProxy::ToGuest(std::unique_ptr<Held> frame)
 {
     if (GetNode().failed_over)
@@ -108,7 +138,6 @@ ColoSecondaryProxy::ToGuest(std::unique_ptr<Held> frame)
         GetEngine().Input(std::move(frame), Simulator::Now().GetNanoSeconds());
         ArmDeadline();
     }
-    return false;
 }
 
 void
@@ -254,7 +283,7 @@ ColoSecondaryProxy::Deliver(Ptr<Packet> packet,
 {
     if (run == m_run && m_bridge)
     {
-        m_bridge->SendOutOf(m_tap, packet, protocol, source, destination);
+        SendToGuest(packet, protocol, source, destination);
     }
 }
 

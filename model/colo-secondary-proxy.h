@@ -38,6 +38,18 @@ class ColoSecondaryProxy : public ColoProxy
      */
     void SetGuest(const Mac48Address& mac, std::vector<Address> addresses);
 
+    /**
+     * Begin again, on a host that holds no state yet and waits to be synchronised.
+     * \param host the host.
+     * \param tap its port to the guest.
+     */
+    void Join(Ptr<ColoHost> host, Ptr<NetDevice> tap);
+    /**
+     * \return whether the guest speaks for itself, and nothing of before is under way to it: then
+     *         it may be protected again.
+     */
+    bool HasTakenOver() const;
+
     bool CheckpointEvent(enum colo_node_event event, uint32_t epoch) override;
     void StopDelivery() override;
     void StartDelivery() override;
@@ -49,11 +61,13 @@ class ColoSecondaryProxy : public ColoProxy
     int64_t AssignStreams(int64_t stream);
 
   protected:
+    Ptr<ColoBridge> FindBridge(Ptr<ColoHost> host) const override;
+    void Reset() override;
     colo_role GetRole() const override;
     void Configure(colo_config& config) const override;
-    bool FromGuest(std::unique_ptr<Held> frame) override;
+    void FromGuest(std::unique_ptr<Held> frame) override;
     void FromSecDev(const colo_shim& shim, std::unique_ptr<Held> frame) override;
-    bool ToGuest(std::unique_ptr<Held> frame) override;
+    void ToGuest(std::unique_ptr<Held> frame) override;
     colo_side GetSecDevSide(const colo_shim& shim) const override;
 
     void Release(std::unique_ptr<ColoFrame> frame) override;

@@ -203,9 +203,42 @@ ColoTestbed::KillHost(bool isPrimary) const
     {
         CutLink(name);
     }
+    GetHost(isPrimary)->SetAlive(false);
     for (const auto& pair : m_pairs)
     {
-        pair.checkpointer->Kill(isPrimary);
+        pair.rejoin->Kill(isPrimary);
+    }
+}
+
+Ptr<ColoHost>
+ColoTestbed::GetHost(bool isPrimary) const
+{
+    return isPrimary ? m_hosts.primary : m_hosts.secondary;
+}
+
+void
+ColoTestbed::ReviveHost(bool isPrimary) const
+{
+    NS_ABORT_MSG_UNLESS(m_options.protection == ColoProtection::COLO,
+                        "ColoTestbed: hosts come back under COLO only");
+    NS_ABORT_MSG_UNLESS(GetHost(!isPrimary)->IsAlive(),
+                        "ColoTestbed: both hosts are lost, and with them the guests");
+    TimeValue lease;
+    m_pairs.front().primaryProxy->GetAttribute("Lease", lease);
+    NS_ABORT_MSG_IF(lease.Get().IsZero(),
+                    "ColoTestbed: a host that comes back needs ns3::ColoProxy::Lease");
+    if (GetHost(isPrimary)->IsAlive())
+    {
+        KillHost(isPrimary); // it was fenced: the power is cut first
+    }
+    GetHost(isPrimary)->SetAlive(true);
+    for (const char* name : {isPrimary ? "eth0-primary" : "eth0-secondary", "sec_dev", "eth2"})
+    {
+        CutLink(name, false);
+    }
+    for (const auto& pair : m_pairs)
+    {
+        pair.rejoin->Revive(isPrimary);
     }
 }
 

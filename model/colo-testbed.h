@@ -115,11 +115,20 @@ class ColoTestbed
     void HangHost(bool isPrimary, Time duration) const;
 
     /**
-     * A host dies at this instant: its links are cut, its guests stand still for ever. The other
-     * host finds out by its heartbeats; see ColoProxy::Lease.
-     * \param isPrimary which host.
+     * A host dies at this instant: its links are cut, its guests stand still. The other host finds
+     * out by its heartbeats; see ColoProxy::Lease.
+     * \param isPrimary whether the host that was primary at first.
      */
     void KillHost(bool isPrimary) const;
+
+    /**
+     * A host that died, or was fenced, is there again at this instant: empty as a machine that was
+     * rebooted, its links mended. Each pair is synchronised, with this host as the new secondary,
+     * as soon as the other one is alone; see ColoProxy::Protected, ColoRejoin. Needs heartbeats
+     * (ColoProxy::Lease), as the arbiter has to be told of the new pair.
+     * \param isPrimary whether the host that was primary at first.
+     */
+    void ReviveHost(bool isPrimary) const;
 
     /**
      * A host dies at this instant: its links to the switch and to the other host are cut, its
@@ -131,6 +140,7 @@ class ColoTestbed
 
   private:
     void AddArbiter();
+    Ptr<ColoHost> GetHost(bool isPrimary) const;
     void AddClient(uint32_t index);
     Ptr<NetDevice> AddUplink(Ptr<Node> host, const std::string& name);
 
