@@ -34,6 +34,14 @@ ColoRejoin::GetTypeId()
                           TimeValue(MilliSeconds(300)),
                           MakeTimeAccessor(&ColoRejoin::m_timeout),
                           MakeTimeChecker(NanoSeconds(1)))
+            .AddAttribute("Settling",
+                          "How long a survivor that took over watches what its guest sends before "
+                          "the other host joins. Only what it has seen of a connection tells it "
+                          "that a gap after a retransmission is older than the pair. 1 s: until "
+                          "then what was lost with the primary has been sent again.",
+                          TimeValue(Seconds(1)),
+                          MakeTimeAccessor(&ColoRejoin::m_settling),
+                          MakeTimeChecker(Time()))
             .AddAttribute("RetryInterval",
                           "From a join that was broken off to the next attempt. 1 s: the guest, "
                           "which stands still in vain during a failing one, runs most of the "
@@ -152,6 +160,8 @@ ColoRejoin::Step()
                 NS_LOG_INFO("the join broke off");
                 m_primaryProxy->CheckpointEvent(COLO_EVENT_ABORT, 0);
                 m_notBefore = Simulator::Now() + m_retryInterval;
+                // The connection may be broken; and what is still empty may as well begin anew.
+                m_isPrepared = m_secondaryProxy->GetNode().mode != COLO_MODE_JOINING;
             }
             return false;
         }
@@ -163,6 +173,10 @@ ColoRejoin::Step()
     if (!m_isPrepared)
     {
         Prepare();
+        if (Simulator::Now() < m_notBefore)
+        {
+            return false;
+        }
     }
     if (m_secondaryProxy->GetNode().mode != COLO_MODE_JOINING)
     {
@@ -181,6 +195,7 @@ ColoRejoin::Prepare()
     {
         m_primaryProxy->Succeed(*m_secondaryProxy);
         m_comparing = 1 - m_joining;
+        m_notBefore = Simulator::Now() + m_settling;
     }
     m_secondaryProxy->Join(m_places[m_joining].host, m_places[m_joining].tap);
     m_checkpointer->Renew(m_places[m_comparing].guest,

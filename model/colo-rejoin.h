@@ -102,6 +102,7 @@ class ColoRejoin : public Object
     Ptr<const ColoCheckpointLink> m_link;
     Time m_tapDelay;
     Time m_timeout;
+    Time m_settling;
     Time m_retryInterval;
     uint32_t m_life{0};        //!< counts the hosts that came back
     bool m_isPrepared{false};  //!< both proxies are where they belong
