@@ -400,7 +400,7 @@ ColoCheckpointer::Load()
 void
 ColoCheckpointer::Resume(Host* host)
 {
-    if (host->isDead || host->isEmpty)
+    if (host->isDead)
     {
         return;
     }
