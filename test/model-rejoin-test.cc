@@ -98,6 +98,7 @@ class RejoinWorld
         Config::SetDefault("ns3::ColoProxy::Lease", TimeValue(MilliSeconds(40)));
         Config::SetDefault("ns3::ColoProxy::Takeover", TimeValue(MilliSeconds(60)));
         Config::SetDefault("ns3::ColoProxy::HeartbeatInterval", TimeValue(MilliSeconds(10)));
+        Config::SetDefault("ns3::ColoMemory::Size", UintegerValue(16 << 20));
         Config::SetDefault("ns3::ColoRejoin::Timeout", TimeValue(MilliSeconds(50)));
         Config::SetDefault("ns3::ColoRejoin::Settling", TimeValue(SETTLING));
         Config::SetDefault("ns3::ColoRejoin::RetryInterval", TimeValue(MilliSeconds(100)));
