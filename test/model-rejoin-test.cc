@@ -347,13 +347,13 @@ operator<<(std::ostream& os, Traffic traffic)
 
 // Case by case: who dies first, and who when both hosts are a pair again.
 BOOST_DATA_TEST_CASE(clients_go_on_when_a_host_dies_after_a_rejoin,
-                     TRAFFICS* VERSIONS* CONTENTS* ROLES* ROLES,
+                     TRAFFICS* CONTENTS* ROLES* ROLES,
                      traffic,
-                     isIpv6,
                      content,
                      isFirst,
                      isSecond)
 {
+    const bool isIpv6 = (isFirst == isSecond) == (content > 0);
     const uint32_t seed = 1 + 2 * isFirst + isSecond;
     RejoinWorld world({traffic, isIpv6, content, seed, 3});
     const Time first = MicroSeconds(20000 + 1777 * seed + (isIpv6 ? 3571 : 0));
@@ -422,7 +422,7 @@ BOOST_DATA_TEST_CASE(the_comparison_goes_on_after_a_rejoin,
 
 // The host that joins dies again, in each step of that; it comes back; then the survivor dies.
 BOOST_DATA_TEST_CASE(a_join_that_broke_off_may_be_tried_again,
-                     bdata::xrange(std::size(STEPS)) * bdata::make({0, 30, 2500}) * ROLES,
+                     bdata::xrange(std::size(STEPS)) * bdata::make({0, 2500}) * ROLES,
                      step,
                      laterUs,
                      isPrimary)
