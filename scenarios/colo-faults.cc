@@ -56,12 +56,18 @@ ParseKind(const std::string& part, std::string what, ColoFault& fault)
         fault.link = what;
         return;
     }
-    const bool isKill = Take(what, "kill-");
-    if ((!isKill && !Take(what, "hang-")) || (what != "primary" && what != "secondary"))
+    fault.kind = ColoFault::CUT;
+    for (const auto& [prefix, kind] : {std::make_pair("kill-", ColoFault::KILL),
+                                       std::make_pair("hang-", ColoFault::HANG),
+                                       std::make_pair("revive-", ColoFault::REVIVE)})
     {
-        Refuse(part, "is not kill-HOST@TIME, hang-HOST@TIME+TIME or cut-LINK@TIME");
+        fault.kind = Take(what, prefix) ? kind : fault.kind;
     }
-    fault.kind = isKill ? ColoFault::KILL : ColoFault::HANG;
+    if (fault.kind == ColoFault::CUT || (what != "primary" && what != "secondary"))
+    {
+        Refuse(part,
+               "is not kill-HOST@TIME, revive-HOST@TIME, hang-HOST@TIME+TIME or cut-LINK@TIME");
+    }
     fault.isPrimary = what == "primary";
 }
 
@@ -90,7 +96,11 @@ ParseFault(const std::string& part)
     }
     if (fault.kind == ColoFault::KILL && fault.duration)
     {
-        Refuse(part, "says for how long, but who dies stays dead");
+        Refuse(part, "says for how long; revive-HOST@TIME says when a host comes back");
+    }
+    if (fault.kind == ColoFault::REVIVE && fault.duration)
+    {
+        Refuse(part, "says for how long, but who comes back stays");
     }
     if (fault.kind == ColoFault::HANG && !fault.duration)
     {
@@ -99,24 +109,47 @@ ParseFault(const std::string& part)
     return fault;
 }
 
-/** A host that hangs cannot hang, nor die, at the same time. */
+/** A host that hangs, or is dead, can neither hang, nor die, nor come back. */
 void
 CheckOverlaps(const std::vector<ColoFault>& faults)
 {
-    for (std::size_t i = 0; i < faults.size(); i++)
+    const ColoFault* last[2] = {nullptr, nullptr};
+    for (const ColoFault& fault : faults)
     {
-        for (std::size_t j = i + 1; j < faults.size(); j++)
+        if (fault.kind == ColoFault::CUT)
         {
-            const ColoFault& first = faults[i];
-            const ColoFault& second = faults[j];
-            const bool isSame = first.kind != ColoFault::CUT && second.kind != ColoFault::CUT &&
-                                first.isPrimary == second.isPrimary;
-            if (isSame && (!first.duration || second.at <= first.at + *first.duration))
-            {
-                throw ColoUsageError(fmt::format("option --fail: when {}, it is not over that {}",
-                                                 second.GetWords(),
-                                                 first.GetWords()));
-            }
+            continue;
+        }
+        const ColoFault*& before = last[fault.isPrimary];
+        const bool hangs =
+            before && before->kind == ColoFault::HANG && fault.at <= before->at + *before->duration;
+        const bool isDead =
+            before && before->kind == ColoFault::KILL && fault.kind != ColoFault::REVIVE;
+        if (hangs || isDead)
+        {
+            throw ColoUsageError(fmt::format("option --fail: when {}, it is not over that {}",
+                                             fault.GetWords(),
+                                             before->GetWords()));
+        }
+        before = &fault;
+    }
+}
+
+/** Somebody has to be there whose guests a host that comes back can be a copy of. */
+void
+CheckRevivals(const std::vector<ColoFault>& faults)
+{
+    bool isDead[2] = {false, false};
+    for (const ColoFault& fault : faults)
+    {
+        if (fault.kind == ColoFault::REVIVE && isDead[!fault.isPrimary])
+        {
+            throw ColoUsageError(
+                fmt::format("option --fail: when {}, the other one is dead", fault.GetWords()));
+        }
+        if (fault.kind == ColoFault::KILL || fault.kind == ColoFault::REVIVE)
+        {
+            isDead[fault.isPrimary] = fault.kind == ColoFault::KILL;
         }
     }
 }
@@ -125,7 +158,9 @@ CheckOverlaps(const std::vector<ColoFault>& faults)
 
 const char* const COLO_FAULTS_HELP =
     "what goes wrong, and when: kill-HOST@TIME, hang-HOST@TIME+TIME, cut-LINK@TIME, "
-    "cut-LINK@TIME+TIME; HOST is primary or secondary, LINK is eth0-primary, eth0-secondary, "
+    "cut-LINK@TIME+TIME; revive-HOST@TIME: one that died, or was fenced, comes back, as the "
+    "secondary host whichever it was; HOST is primary or secondary, LINK is eth0-primary, "
+    "eth0-secondary, "
     "sec_dev, eth2 or arbiter. The hosts then have heartbeats, and a lease of 200ms";
 
 const Time ColoFault::LEASE = MilliSeconds(200);
@@ -142,6 +177,8 @@ ColoFault::GetWords() const
         return host + " dies";
     case HANG:
         return host + " hangs" + how;
+    case REVIVE:
+        return host + " comes back";
     default:
         return link + " is cut" + how;
     }
@@ -161,6 +198,7 @@ ColoParseFaults(const std::string& text)
         return a.at < b.at;
     });
     CheckOverlaps(faults);
+    CheckRevivals(faults);
     return faults;
 }
 
@@ -177,6 +215,9 @@ ColoScheduleFaults(const std::vector<ColoFault>& faults, const ColoTestbed& test
                 break;
             case ColoFault::HANG:
                 testbed.HangHost(fault.isPrimary, *fault.duration);
+                break;
+            case ColoFault::REVIVE:
+                testbed.ReviveHost(fault.isPrimary);
                 break;
             case ColoFault::CUT:
                 testbed.CutLink(fault.link);

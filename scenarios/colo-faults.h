@@ -14,26 +14,27 @@
 namespace ns3
 {
 
-/** Something that is to go wrong in a run, as --fail names it. */
+/** Something that is to go wrong in a run, or to be right again, as --fail names it. */
 struct ColoFault
 {
     enum Kind
     {
         KILL,
         HANG,
-        CUT
+        CUT,
+        REVIVE //!< no fault, but what follows one
     };
 
     /** Of the hosts of a run with faults, unless the user wants another one. */
     static const Time LEASE;
 
     Kind kind;
-    bool isPrimary;               //!< the host, of KILL and HANG
+    bool isPrimary;               //!< the host, of all but CUT
     std::string link;             //!< of CUT, as ColoTestbed names it
     Time at;                      //!< from the simulation's beginning
     std::optional<Time> duration; //!< of HANG; of CUT, for ever without
 
-    /** \return "the primary host dies", "sec_dev is cut for 500 ms" and so on. */
+    /** \return "the primary host dies", "eth2 is cut for 500 ms" and so on. */
     std::string GetWords() const;
 };
 

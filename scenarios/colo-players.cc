@@ -292,7 +292,7 @@ ColoPlayers::TakeOver()
 {
     for (GuestAsker& asker : m_guestAskers)
     {
-        asker.speaking = asker.secondary;
+        std::swap(asker.speaking, asker.secondary); // a host that comes back is the new secondary
     }
     LookAtGuest();
 }

@@ -287,6 +287,7 @@ DescribeFailover(const std::vector<ColoFault>& faults, const ColoRunResult& resu
         {"alone", "may speak alone"},
         {"take-over", "took over"},
         {"fenced", "is fenced"},
+        {"protected", "is protected again"},
     };
     std::string text;
     for (const ColoFault& fault : faults)

@@ -21,7 +21,7 @@ namespace ns3
 /** One thing that a host did when the hosts of a pair lost each other. */
 struct ColoFailoverStep
 {
-    /** "peer-lost", "alone" (the arbiter let it), "take-over", "fenced". */
+    /** "peer-lost", "alone" (the arbiter let it), "take-over", "fenced", "protected" (again). */
     std::string step;
     std::string host; //!< "primary", "secondary"
     Time at;

@@ -200,7 +200,8 @@ World::ObserveFailover(std::size_t index, Ptr<ColoProxy> proxy, const char* host
 {
     for (const auto& [trace, step] : {std::make_pair("PeerLost", "peer-lost"),
                                       std::make_pair("Alone", "alone"),
-                                      std::make_pair("Fenced", "fenced")})
+                                      std::make_pair("Fenced", "fenced"),
+                                      std::make_pair("Protected", "protected")})
     {
         proxy->TraceConnectWithoutContext(trace, Callback<void>([=, name = step] {
                                               NoteFailover(index, name, host);
