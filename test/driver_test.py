@@ -164,6 +164,20 @@ def test_show_targets_and_help(built):
     assert "run PROGRAM" in built.ns3("--help").stdout
 
 
+def test_run_starts_a_program_in_python_once_the_simulation_is_built(fresh, tmp_path):
+    text = (fresh.top / "CMakeLists.txt").read_text()
+    (fresh.top / "CMakeLists.txt").write_text(text.replace("print-arguments", "colo-scenario"))
+    plots = fresh.top / "scenarios/plots"
+    plots.mkdir(parents=True)
+    script = "import os, sys\nprint(os.getcwd(), sys.argv[1:])\nsys.exit(7)\n"
+    (plots / "plots.py").write_text(script)
+    (fresh.top / "scenarios/pictures").mkdir()
+    assert fresh.ns3("show", "targets").stdout == "program colo-scenario\nprogram plots\n"
+    done = fresh.ns3("run", "plots --quick", "--", "a b", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (7, f"{tmp_path} ['--quick', 'a b']\n")
+    assert (fresh.top / "build/scenarios/colo-scenario").is_file()
+
+
 def test_test_ends_with_the_lines_of_ctest(built):
     done = built.ns3("test")
     assert done.returncode == 0
