@@ -17,6 +17,8 @@
 #include "ns3/tcp-recovery-ops.h"
 #include "ns3/tcp-tx-buffer.h"
 
+#include <algorithm>
+
 namespace ns3
 {
 
@@ -239,6 +241,12 @@ ColoTcpSocket::SendDataPacket(SequenceNumber32 seq, uint32_t maxSize, bool withA
     if (m_retxEvent != before)
     {
         m_retxIsControl = false;
+    }
+    if (withAck && size > 0)
+    {
+        // Else a side that acks with its data would echo one timestamp for ever (RFC 7323, 4.3),
+        // and its peer take the connection's age for the round trip time.
+        m_highTxAck = std::max(m_highTxAck, m_tcb->m_rxBuffer->NextRxSequence());
     }
     return size;
 }

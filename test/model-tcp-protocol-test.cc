@@ -373,3 +373,35 @@ BOOST_DATA_TEST_CASE(a_syn_that_comes_twice_at_once_opens_one_connection, BOTH_I
     BOOST_TEST(world.got == 3000);
     BOOST_TEST(world.CountResets() == 0);
 }
+
+// A side that acks with its data echoes the timestamp of what it acks (RFC 7323, 4.3).
+BOOST_DATA_TEST_CASE(answers_echo_the_timestamp_of_their_question, BOTH_IPS, useIpv6)
+{
+    World world(useIpv6);
+    world.RunFor(SOON);
+    Ptr<ColoTcpSocket> socket = world.Open(4000);
+    world.RunFor(SOON);
+    world.frames.clear();
+    for (int i = 0; i < 20; i++)
+    {
+        Simulator::ScheduleWithContext(world.client->GetId(), MilliSeconds(300) * i, [socket] {
+            socket->Send(Create<Packet>(100), 0);
+        });
+    }
+    world.RunFor(Seconds(10));
+    int answers = 0;
+    for (const auto& [time, bytes] : world.frames)
+    {
+        const size_t ip = 14 + (useIpv6 ? 40 : 20);
+        TcpHeader header;
+        Ptr<Packet> packet = Create<Packet>(bytes.data() + ip, bytes.size() - ip);
+        packet->RemoveHeader(header);
+        if (header.GetSourcePort() == 80 && packet->GetSize() > 0)
+        {
+            const auto stamp = DynamicCast<const TcpOptionTS>(header.GetOption(TcpOption::TS));
+            BOOST_TEST(time / 1000000 - stamp->GetEcho() < 10);
+            answers++;
+        }
+    }
+    BOOST_TEST(answers == 20);
+}
