@@ -83,6 +83,25 @@ def test_several_pairs_on_links_that_lose_frames(fault, seed, tmp_path):
         assert len([step for step in pair["failover"] if step["step"] == "alone"]) == 1
 
 
+def test_a_host_that_comes_back_is_the_next_secondary(tmp_path):
+    found = summary(
+        tmp_path,
+        "--workload=chat",
+        "--requests=1500",
+        "--connections=10",
+        "--divergence=0.02",
+        "--ns3::ColoMemory::Size=67108864",
+        "--fail=kill-primary@100ms,revive-primary@1s,kill-secondary@6s,revive-secondary@7s",
+    )
+    assert (found["client_resets"], found["client_data_errors"]) == (0, 0)
+    steps = [(step["host"], step["step"]) for step in found["pairs"][0]["failover"]]
+    taken_over = [("secondary", step) for step in ("peer-lost", "take-over", "alone")]
+    protected = [("secondary", "protected"), ("primary", "protected")]
+    assert steps == (taken_over + protected) * 2
+    assert found["checkpoint_reasons"]["join"] == 2
+    assert found["latency_ms"]["max"] < 2000
+
+
 def test_without_faults_there_are_no_heartbeats(tmp_path):
     quiet = summary(tmp_path / "quiet", "--workload=chat")
     beating = summary(tmp_path / "beating", "--workload=chat", "--fail=kill-primary@1000s")
@@ -110,7 +129,10 @@ def test_a_fault_that_comes_too_late_is_said_to():
         ("kill-primary@2", "'2' is not a time"),
         ("kill-primary@-1s", "is not"),
         ("kill-primary@0s", "is not in 1ns to"),
-        ("kill-primary@1s+1s", "who dies stays dead"),
+        ("kill-primary@1s+1s", "says for how long; revive-HOST@TIME"),
+        ("revive-primary@1s+1s", "who comes back stays"),
+        ("kill-secondary@1s,revive-primary@2s", "the other one is dead"),
+        ("kill-primary@1s,kill-primary@2s", "is not over"),
         ("hang-primary@1s", "does not say for how long"),
         ("hang-primary@1s+", "'' is not a time"),
         ("cut-@1s", "cuts none of the links"),

@@ -56,7 +56,8 @@ def is_well(summary):
         summary["finished"]
         and summary["client_resets"] == 0
         and summary["client_data_errors"] == 0
-        and summary["client_bytes"] == summary["released_bytes"]
+        # a long lag may outlast a guest's retransmission timer
+        and summary["client_bytes"] <= summary["released_bytes"] <= 1.2 * summary["client_bytes"]
     )
 
 
