@@ -16,11 +16,12 @@ ColoEngine::Join()
 
 /** The core gives the new node the survivor's limits, but these are the other role's. */
 void
-ColoEngine::Succeed(const ColoEngine& survivor, uint64_t nowNs)
+ColoEngine::Succeed(const ColoEngine& survivor, const colo_node_stats& before, uint64_t nowNs)
 {
     const colo_config own = m_node.config;
     colo_node_succeed(&m_node, &survivor.m_node, nowNs);
     m_node.config = own;
+    m_node.stats = before;
 }
 
 void

@@ -151,9 +151,10 @@ class ColoEngine
      * Begin as what a survivor that took over compares with, before any frame. It then lives on
      * as a stage: what its guest sends comes here behind it, in the numbers that clients know.
      * \param survivor of role secondary, took over.
+     * \param before counted for the pair until now.
      * \param nowNs the time.
      */
-    void Succeed(const ColoEngine& survivor, uint64_t nowNs);
+    void Succeed(const ColoEngine& survivor, const colo_node_stats& before, uint64_t nowNs);
     /**
      * Fix from now on what a survivor that took over fixes, before any frame: for a copy of its
      * guest.

@@ -211,8 +211,9 @@ ColoProxy::Reset()
 void
 ColoProxy::Succeed(ColoProxy& survivor)
 {
+    const colo_node_stats before = GetNode().stats; // a pair's, wherever it was compared
     Reset();
-    m_engine->Succeed(*survivor.m_engine, NowNs());
+    m_engine->Succeed(*survivor.m_engine, before, NowNs());
     m_stages.Succeed(survivor.m_stages, std::move(survivor.m_engine));
     Ptr<ColoHost> host = survivor.m_host;
     survivor.Reset();

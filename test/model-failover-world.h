@@ -79,6 +79,7 @@ struct FailoverWorld
         }
         GetPair().secondaryProxy->TraceConnectWithoutContext("TakeOver", Callback<void>([this] {
                                                                  takeOvers++;
+                                                                 takenOver = Simulator::Now();
                                                              }));
         WatchSpeakers();
     }
@@ -168,9 +169,7 @@ struct FailoverWorld
             uplink.second->TraceConnectWithoutContext(
                 "Sniffer",
                 Callback<void, Ptr<const Packet>>([this, isPrimary](Ptr<const Packet> frame) {
-                    EthernetHeader header;
-                    frame->PeekHeader(header);
-                    if (header.GetSource() == GetPair().primary.tap.second->GetAddress())
+                    if (IsOfGuest(frame))
                     {
                         NoteSpeaker(isPrimary);
                     }
@@ -191,7 +190,11 @@ struct FailoverWorld
         links.at("client0").second->TraceConnectWithoutContext(
             "Sniffer",
             Callback<void, Ptr<const Packet>>([this](Ptr<const Packet> frame) {
-                announcements += takeOvers > 0 && IsForAll(frame);
+                // Soon after it and from the guest's address: later, guests and clients ask as
+                // ever.
+                const bool isNow =
+                    takeOvers > 0 && Simulator::Now() < takenOver + MicroSeconds(500);
+                announcements += isNow && IsForAll(frame) && IsOfGuest(frame);
             }));
         links.at("eth0-primary")
             .first->TraceConnectWithoutContext(
@@ -200,6 +203,13 @@ struct FailoverWorld
                     const bool isLearned = Simulator::Now() > lost + DETECTION + MilliSeconds(1);
                     sentToDead += takeOvers > 0 && isLearned && !IsForAll(frame);
                 }));
+    }
+
+    bool IsOfGuest(Ptr<const Packet> frame) const
+    {
+        EthernetHeader header;
+        frame->PeekHeader(header);
+        return header.GetSource() == GetPair().primary.tap.second->GetAddress();
     }
 
     static bool IsForAll(Ptr<const Packet> frame)
@@ -250,6 +260,7 @@ struct FailoverWorld
     int spokenAfterTheOther{0}; //!< frames of the primary once the secondary spoke
     bool isToLose{false};
     Time lost;
+    Time takenOver; //!< when last
     int announcements{0};
     int sentToDead{0};
     bool wasBusy{false}; //!< something was still to be done then

@@ -99,6 +99,8 @@ def test_a_host_that_comes_back_is_the_next_secondary(tmp_path):
     protected = [("secondary", "protected"), ("primary", "protected")]
     assert steps == (taken_over + protected) * 2
     assert found["checkpoint_reasons"]["join"] == 2
+    mismatches = sum(found["mismatches"].values())  # of all nodes that compared, one after the other
+    assert mismatches == found["checkpoint_reasons"]["bytes"] + found["mismatches_coalesced"]
     assert found["latency_ms"]["max"] < 2000
 
 
