@@ -29,22 +29,25 @@ COLO_MEMBER_ACCESS(ColoSimulatorUid, DefaultSimulatorImpl, m_uid, uint32_t);
 namespace
 {
 
+/** The latest that was made. A cast for each frame would be seen in a profile. */
+ColoSimulatorImpl* g_latest = nullptr;
+
 /**
  * \return the running simulator, or null if it cannot pause
  */
-Ptr<ColoSimulatorImpl>
+ColoSimulatorImpl*
 FindSimulator()
 {
-    return DynamicCast<ColoSimulatorImpl>(Simulator::GetImplementation());
+    return PeekPointer(Simulator::GetImplementation()) == g_latest ? g_latest : nullptr;
 }
 
 /**
  * \return the running simulator; aborts if it cannot pause
  */
-Ptr<ColoSimulatorImpl>
+ColoSimulatorImpl*
 NeedSimulator()
 {
-    Ptr<ColoSimulatorImpl> simulator = FindSimulator();
+    ColoSimulatorImpl* simulator = FindSimulator();
     NS_ABORT_MSG_UNLESS(simulator,
                         "ColoPause: a node cannot be paused under "
                             << Simulator::GetImplementation()->GetInstanceTypeId().GetName()
@@ -84,7 +87,7 @@ ColoPause::Resume(uint32_t nodeId)
 bool
 ColoPause::IsPaused(uint32_t nodeId)
 {
-    Ptr<ColoSimulatorImpl> simulator = FindSimulator();
+    ColoSimulatorImpl* simulator = FindSimulator();
     return simulator && simulator->GetScheduler().IsFrozen(nodeId);
 }
 
@@ -320,6 +323,16 @@ ColoSimulatorImpl::GetTypeId()
                             .SetGroupName("Colo")
                             .AddConstructor<ColoSimulatorImpl>();
     return tid;
+}
+
+ColoSimulatorImpl::ColoSimulatorImpl()
+{
+    g_latest = this;
+}
+
+ColoSimulatorImpl::~ColoSimulatorImpl()
+{
+    g_latest = g_latest == this ? nullptr : g_latest;
 }
 
 void

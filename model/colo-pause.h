@@ -83,8 +83,8 @@ class ColoPause
         InContext& operator=(const InContext&) = delete;
 
       private:
-        Ptr<ColoSimulatorImpl> m_simulator; //!< null if nothing can be paused
-        std::pair<bool, uint32_t> m_outer;  //!< what was in force before
+        ColoSimulatorImpl* m_simulator;    //!< null if nothing can be paused
+        std::pair<bool, uint32_t> m_outer; //!< what was in force before
     };
 };
 
@@ -197,6 +197,9 @@ class ColoSimulatorImpl : public DefaultSimulatorImpl
      * \return the object TypeId
      */
     static TypeId GetTypeId();
+
+    ColoSimulatorImpl();
+    ~ColoSimulatorImpl() override;
 
     void SetScheduler(ObjectFactory schedulerFactory) override;
     bool IsExpired(const EventId& id) const override;

@@ -8,11 +8,14 @@ As a program, for trying something by hand:
 """
 
 import argparse
+import array
+import fcntl
 import os
 import select
 import socket
 import struct
 import sys
+import termios
 import time
 import zlib
 
@@ -57,6 +60,12 @@ class Client:
                 raise WrongAnswer("the connection ended within a line")
             data += more
         return data[:-1]
+
+    def unread(self):
+        """Bytes that have come, and wait in the kernel."""
+        count = array.array("i", [0])
+        fcntl.ioctl(self.sock, termios.FIONREAD, count)
+        return count[0]
 
     def ask(self, text, number):
         self.sock.sendall(b"ASK %s\n" % text)

@@ -44,6 +44,7 @@ class Connection:
         self.sock = sock
         self.flaws = flaws
         self.frozen = False
+        self.window = None  # the peer's, if it was dumped since it was frozen
         self.input = b""
         self.output = b""
         self.get = None  # [seed, offset, end] of what is being sent
@@ -250,6 +251,8 @@ class Server:
         for connection in list(self.connections.values()):
             if handover.state_of(connection.sock) == handover.ESTABLISHED:
                 kernel = handover.dump(connection.sock)
+                if connection.window is None:
+                    connection.window = handover.peer_window(kernel)
                 states.append({"kernel": kernel, "server": connection.state()})
             else:
                 self.closed += 1
@@ -282,8 +285,9 @@ class Server:
     def thaw(self, connection):
         """Also one that the client has closed meanwhile."""
         if connection.frozen:
-            handover.thaw(connection.sock)
+            handover.thaw(connection.sock, connection.window)
             connection.frozen = False
+            connection.window = None
 
     def diverge(self, request):
         self.flaws.clear()

@@ -18,13 +18,17 @@ TCP_REPAIR_OPTIONS, TCP_TIMESTAMP, TCP_REPAIR_WINDOW = 22, 24, 29
 NO_QUEUE, RECV_QUEUE, SEND_QUEUE = 0, 1, 2
 OPTION_MSS, OPTION_WSCALE, OPTION_SACK, OPTION_TIMESTAMPS = 2, 3, 4, 8
 INFO_TIMESTAMPS, INFO_SACK, INFO_WSCALE = 1, 2, 4
+THAW_UNASKED = -1  # TCP_REPAIR_OFF_NO_WP: the peer's window is not asked for
 ESTABLISHED = 1
+SIOCOUTQNSD = 0x894B
 BUFFERS = (socket.SO_SNDBUF, socket.SO_RCVBUF)
 FORCED_BUFFERS = (32, 33)  # SO_SNDBUFFORCE, SO_RCVBUFFORCE
 SO_BUF_LOCK = 72
 BUFFER_MAX = 8 << 20
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
-WINDOW_BYTES = 20  # struct tcp_repair_window: the second word is what the peer takes
+SEGMENT_OFFSET = 16  # of tcpi_snd_mss in struct tcp_info
+WINDOW_BYTES = 20  # struct tcp_repair_window
+PEER_WINDOW_OFFSET = 4
 
 
 def tcp_get(sock, option):
@@ -49,8 +53,19 @@ def freeze(sock):
     tcp_set(sock, TCP_REPAIR, 1)
 
 
-def thaw(sock):
-    """It goes on, and asks for the peer's window, which sets what waits in motion."""
+def set_peer_window(sock, length):
+    window = bytearray(sock.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR_WINDOW, WINDOW_BYTES))
+    struct.pack_into("I", window, PEER_WINDOW_OFFSET, length)
+    tcp_set(sock, TCP_REPAIR_WINDOW, bytes(window))
+
+
+def thaw(sock, window=None):
+    """It goes on, and asks for the peer's window, which sets what waits in motion.
+
+    @window is the peer's when the socket was dumped, if it was.
+    """
+    if window is not None:
+        set_peer_window(sock, window)
     with contextlib.suppress(FileNotFoundError):  # that was not dumped
         sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
     tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
@@ -65,6 +80,10 @@ def queued(sock, request):
     count = array.array("i", [0])
     fcntl.ioctl(sock, request, count)
     return count[0]
+
+
+def sent_unacked(sock):
+    return queued(sock, termios.TIOCOUTQ) - queued(sock, SIOCOUTQNSD)
 
 
 def choose_isn(sock, isn):
@@ -87,9 +106,20 @@ def dump_queue(sock, queue, length):
     return {"seq": (seq - length) & 0xFFFFFFFF, "data": data.hex()}
 
 
+def peer_window(state):
+    """Of a dumped connection: what the peer takes, from what it has acknowledged on."""
+    return struct.unpack_from("I", bytes.fromhex(state["window"]), PEER_WINDOW_OFFSET)[0]
+
+
 def dump(sock):
-    """The whole state of a frozen, established connection; JSON can carry it."""
+    """The whole state of a frozen, established connection; JSON can carry it.
+
+    Timers of a frozen socket go on, and may send new data that fits the peer's window: a copy that
+    had not sent it would differ. So the window is full from here on, until thaw().
+    """
     deafen(sock)
+    window = sock.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR_WINDOW, WINDOW_BYTES)
+    set_peer_window(sock, sent_unacked(sock))
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     options, scales = info[5], info[6]
     return {
@@ -98,12 +128,13 @@ def dump(sock):
         "peer": sock.getpeername()[:2],
         # Of the peer's SYN; TCP_INFO's tcpi_snd_mss is less by the options.
         "mss": tcp_get(sock, socket.TCP_MAXSEG),
+        "segment": struct.unpack_from("I", info, SEGMENT_OFFSET)[0],
         "options": options,
         "scales": [scales & 15, scales >> 4],  # for sending, for receiving
         "timestamp": tcp_get(sock, TCP_TIMESTAMP),
-        "window": sock.getsockopt(socket.IPPROTO_TCP, TCP_REPAIR_WINDOW, WINDOW_BYTES).hex(),
+        "window": window.hex(),
         "buffers": [sock.getsockopt(socket.SOL_SOCKET, option) // 2 for option in BUFFERS],
-        "unsent": queued(sock, 0x894B),  # SIOCOUTQNSD
+        "unsent": queued(sock, SIOCOUTQNSD),
         "send": dump_queue(sock, SEND_QUEUE, queued(sock, termios.TIOCOUTQ)),
         "receive": dump_queue(sock, RECV_QUEUE, queued(sock, termios.FIONREAD)),
     }
@@ -135,17 +166,6 @@ def fill(sock, queue, data):
         data = data[sock.send(data[: 32 << 10]) :]
 
 
-def bytes_sent(state, length):
-    """How many the peer may have seen.
-
-    A window that is open by less than a segment is probed with new data, which timers of a frozen
-    socket send all the same: what fits into it may have been sent since it was dumped.
-    """
-    sent = length - state["unsent"]
-    window = struct.unpack_from("I", bytes.fromhex(state["window"]), 4)[0]
-    return min(length, window) if sent < window < sent + 2 * state["mss"] else sent
-
-
 def load(state):
     """A new frozen socket with that state, and those bytes of it that were never sent.
 
@@ -158,10 +178,12 @@ def load(state):
         tcp_set(sock, TCP_REPAIR_QUEUE, queue)
         tcp_set(sock, TCP_QUEUE_SEQ, part["seq"])
     sock.bind(tuple(state["local"]))
+    # In repair mode connect() hears of no peer, and would cut segments for the smallest one.
+    tcp_set(sock, socket.TCP_MAXSEG, state["mss"])
     sock.connect(tuple(state["peer"]))
     set_options(sock, state)
     data = bytes.fromhex(state["send"]["data"])
-    sent = bytes_sent(state, len(data))
+    sent = len(data) - state["unsent"]
     fill(sock, RECV_QUEUE, bytes.fromhex(state["receive"]["data"]))
     fill(sock, SEND_QUEUE, data[:sent])
     tcp_set(sock, TCP_REPAIR_QUEUE, NO_QUEUE)
