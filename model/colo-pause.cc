@@ -32,6 +32,9 @@ namespace
 /** The latest that was made. A cast for each frame would be seen in a profile. */
 ColoSimulatorImpl* g_latest = nullptr;
 
+std::function<void()> g_poll;
+constexpr uint32_t EVENTS_BETWEEN_POLLS = 4096;
+
 /**
  * \return the running simulator, or null if it cannot pause
  */
@@ -127,6 +130,12 @@ ColoScheduler::GetTypeId()
     return tid;
 }
 
+void
+ColoScheduler::SetPoll(std::function<void()> poll)
+{
+    g_poll = std::move(poll);
+}
+
 ColoScheduler::~ColoScheduler()
 {
     // The simulator releases what it can still see; guests may be paused when a run ends.
@@ -191,6 +200,14 @@ ColoScheduler::PeekNext() const
 Scheduler::Event
 ColoScheduler::RemoveNext()
 {
+    if (m_countdown-- == 0)
+    {
+        m_countdown = EVENTS_BETWEEN_POLLS;
+        if (g_poll)
+        {
+            g_poll();
+        }
+    }
     auto first = m_events.begin();
     Event ev{first->second, first->first};
     m_events.erase(first);

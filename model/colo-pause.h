@@ -8,6 +8,7 @@
 #include "ns3/scheduler.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -105,6 +106,13 @@ class ColoScheduler : public Scheduler
 
     ~ColoScheduler() override;
 
+    /**
+     * Have something called every few thousand events, which is a matter of milliseconds of real
+     * time: who waits for a simulation can end it so. Of all simulators of the process.
+     * \param poll what to call; it may call Simulator::Stop(), but schedule nothing. Or empty.
+     */
+    static void SetPoll(std::function<void()> poll);
+
     void Insert(const Event& ev) override;
     bool IsEmpty() const override;
     Event PeekNext() const override;
@@ -181,6 +189,7 @@ class ColoScheduler : public Scheduler
     std::unordered_map<uint32_t, Frozen> m_frozen;  //!< by context
     std::unordered_map<uint32_t, uint64_t> m_moved; //!< event id to time, while it waits
     uint32_t m_movedUidMax{0};                      //!< no event with a greater id was moved
+    uint32_t m_countdown{0};                        //!< events until the next poll
 };
 
 /**

@@ -287,8 +287,9 @@ void
 ColoTestbed::SetDefaults(uint32_t seed, bool isIpv6)
 {
     Config::Reset(); // before the seed, which it resets as well
-    RngSeedManager::SetSeed(seed);
-    RngSeedManager::SetRun(1);
+    // ns-3 has no seed 0, with which counting begins elsewhere: it is another run of seed 1.
+    RngSeedManager::SetSeed(seed > 0 ? seed : 1);
+    RngSeedManager::SetRun(seed > 0 ? 1 : 0);
     ColoPause::Enable();
     GlobalValue::Bind("ChecksumEnabled", BooleanValue(true)); // the proxies update checksums
 

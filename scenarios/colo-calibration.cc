@@ -4,6 +4,7 @@
 #include "colo-calibration.h"
 
 #include "colo-command-line.h"
+#include "colo-data.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -308,7 +309,7 @@ ColoCalibrationFigure::GetText() const
 ColoCalibration::ColoCalibration(const std::optional<std::string>& path)
     : m_name(path.value_or("as shipped"))
 {
-    const std::string file = path.value_or(COLO_CALIBRATION_FILE);
+    const std::string file = path.value_or(ColoDataFolder() + "/scenarios/calibration.json");
     try
     {
         m_figures = Read(file);

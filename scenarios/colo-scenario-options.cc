@@ -117,7 +117,7 @@ DescribeOptions()
         "TIME",
         "200us",
         "how long after the primary the secondary gets a frame, 0s to 1min");
-    add("seed", "COUNT", "1", "of every random stream, 1 to 4294967295");
+    add("seed", "COUNT", "1", "of every random stream, 0 to 4294967295");
     add("time", "TIME", "600s", "simulated time at most, 1ns to 1440min");
     add("protection",
         "NAME",
@@ -390,7 +390,7 @@ Convert(const po::variables_map& values)
     options.checkpointLink = ParseLink(values, "checkpoint-link", "10Gbps", MicroSeconds(50));
     options.divergence = ColoParseNumber<double>("divergence", text("divergence"), 0, 1);
     options.lag = ParseTime("lag", text("lag"), {0, "0s"}, {Minutes(1).GetNanoSeconds(), "1min"});
-    options.seed = integer("seed", 1, std::numeric_limits<uint32_t>::max());
+    options.seed = integer("seed", 0, std::numeric_limits<uint32_t>::max());
     options.shape.seed = options.seed;
     options.time =
         ParseTime("time", text("time"), {1, "1ns"}, {Minutes(1440).GetNanoSeconds(), "1440min"});
@@ -496,6 +496,29 @@ ColoProtectionName(ColoProtection protection)
 {
     static const char* const names[] = {"none", "colo", "colo-by-segment", "remus", "lockstep"};
     return names[static_cast<int>(protection)];
+}
+
+std::vector<ColoOptionWords>
+DescribeColoScenarioOptions()
+{
+    std::vector<ColoOptionWords> words;
+    const po::options_description description = DescribeOptions();
+    for (const auto& option : description.options())
+    {
+        ColoOptionWords word{option->long_name(), "", {}, option->description()};
+        if (option->semantic()->max_tokens() > 0)
+        {
+            const std::string whole = option->semantic()->name(); // "TIME (=200us)"
+            word.value = whole.substr(0, whole.find(' '));
+            boost::any initial;
+            if (option->semantic()->apply_default(initial))
+            {
+                word.initial = boost::any_cast<std::string>(initial);
+            }
+        }
+        words.push_back(std::move(word));
+    }
+    return words;
 }
 
 std::optional<ColoScenarioOptions>

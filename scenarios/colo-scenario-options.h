@@ -35,7 +35,7 @@ struct ColoScenarioOptions
     ColoLinkOptions checkpointLink; //!< between the hosts as well
     double divergence;              //!< probability that a response differs
     Time lag;                       //!< the secondary's delay
-    uint32_t seed;                  //!< at least 1
+    uint32_t seed;                  //!< of every random stream
     Time time;                      //!< simulated time at most
     ColoProtection protection;      //!< of the run; COLO with --compare
     bool compare;                   //!< run under each protection, one after the other
@@ -63,6 +63,18 @@ constexpr ColoProtection COLO_PROTECTIONS[] = {ColoProtection::NONE,
 
 /** \param protection any. \return as --protection takes it: "colo-by-segment". */
 const char* ColoProtectionName(ColoProtection protection);
+
+/** An option, as --help has it. */
+struct ColoOptionWords
+{
+    std::string name;
+    std::string value;                  //!< what kind of value, "TIME"; empty for a switch
+    std::optional<std::string> initial; //!< its value if it is not given
+    std::string text;
+};
+
+/** \return all that ParseColoScenarioOptions() takes besides attributes. */
+std::vector<ColoOptionWords> DescribeColoScenarioOptions();
 
 /**
  * Read the command line.

@@ -4,15 +4,8 @@
  * A protected guest pair under one workload: options in, table and files out.
  */
 #include "colo-command-line.h"
-#include "colo-comparison.h"
-#include "colo-config-file.h"
-#include "colo-report.h"
-#include "colo-result-folder.h"
-#include "colo-scenario-options.h"
+#include "colo-scenario-run.h"
 #include "colo-sudden-end.h"
-#include "colo-world.h"
-
-#include "ns3/simulator.h"
 
 #include <cerrno>
 #include <chrono>
@@ -33,10 +26,7 @@ namespace
 class Progress
 {
   public:
-    explicit Progress(uint64_t requests)
-        : m_requests(requests)
-    {
-    }
+    Progress() = default;
 
     ~Progress()
     {
@@ -49,7 +39,7 @@ class Progress
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    void Show(const char* what, Time now, uint64_t done)
+    void Show(const char* what, Time now, uint64_t done, uint64_t all)
     {
         const auto time = std::chrono::steady_clock::now();
         if (time < m_next || !m_isTerminal)
@@ -62,135 +52,35 @@ class Progress
                    "\r\033[K{}: {} of {} requests, {:.1f} s simulated",
                    what,
                    done,
-                   m_requests,
+                   all,
                    now.GetSeconds());
     }
 
   private:
-    uint64_t m_requests;
     bool m_isTerminal{isatty(STDERR_FILENO) == 1};
     bool m_isShown{false};
     std::chrono::steady_clock::time_point m_next{std::chrono::steady_clock::now() +
                                                  std::chrono::seconds(1)};
 };
 
-ColoRunNotes
-NotesFor(const char* what, Progress& progress)
-{
-    ColoRunNotes notes;
-    notes.progress = [what, &progress](Time now, uint64_t done) { progress.Show(what, now, done); };
-    return notes;
-}
-
-bool
-IsWell(const ColoRunResult& result)
-{
-    return result.isFinished && !result.clientResets && !result.clientDataErrors;
-}
-
-/** The same under each protection. */
-int
-Compare(const ColoScenarioOptions& options,
-        std::shared_ptr<const ColoDialogue> dialogue,
-        ColoResultFolder* folder)
-{
-    std::vector<ColoComparedRun> runs;
-    for (const ColoProtection protection : COLO_PROTECTIONS)
-    {
-        Progress progress(dialogue->GetRequests());
-        const ColoRunNotes notes = NotesFor(ColoProtectionName(protection), progress);
-        runs.push_back({protection, RunColoWorld(options, dialogue, protection, notes)});
-    }
-    if (folder)
-    {
-        folder->Append("summary.json", ColoComparisonJson(options, runs));
-        folder->Commit();
-    }
-    fmt::print("{}", ColoComparisonTable(options, runs));
-    bool isWell = true;
-    for (const auto& [protection, result] : runs)
-    {
-        isWell = isWell && IsWell(result);
-        if (!result.unfinished.empty())
-        {
-            fmt::print(stderr,
-                       "colo-scenario: {}: {}\n",
-                       ColoProtectionName(protection),
-                       result.unfinished);
-        }
-    }
-    return isWell ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
 int
 Run(const ColoScenarioOptions& options)
 {
-    auto dialogue = std::make_shared<const ColoDialogue>(MakeColoDialogue(options));
-    std::optional<ColoResultFolder> folder;
-    if (!options.out.empty())
+    ColoScenarioOutcome outcome;
     {
-        folder.emplace(options.out);
+        Progress progress;
+        ColoScenarioListener listener;
+        listener.progress = [&](const char* what, Time now, uint64_t done, uint64_t all) {
+            progress.Show(what, now, done, all);
+        };
+        outcome = RunColoScenario(options, listener);
     }
-
-    if (!options.saveConfig.empty())
+    fmt::print("{}", outcome.table);
+    for (const std::string& line : outcome.unfinished)
     {
-        SetColoWorldDefaults(options);
-        ColoConfigFile::Save(options.saveConfig, options.texts);
+        fmt::print(stderr, "colo-scenario: {}\n", line);
     }
-    if (options.compare)
-    {
-        return Compare(options, dialogue, folder ? &*folder : nullptr);
-    }
-    std::optional<ColoRunResult> unprotected;
-    ColoRunResult result;
-    {
-        Progress progress(dialogue->GetRequests());
-        if (ColoHasSecondHost(options.protection))
-        {
-            unprotected = RunColoWorld(options,
-                                       dialogue,
-                                       ColoProtection::NONE,
-                                       NotesFor("unprotected", progress));
-        }
-        ColoRunNotes notes = NotesFor("simulating", progress);
-        if (folder)
-        {
-            notes.pcapFolder = folder->GetPath();
-            notes.pcap = [&](const std::string& file) { folder->Expect(file); };
-            notes.verdict = [&](const ColoVerdict& verdict) {
-                folder->Append("verdicts.jsonl", ColoReportVerdict(verdict, Simulator::Now()));
-            };
-            auto append = [&](const char* file) {
-                return [&folder, file](const std::string& text) { folder->Append(file, text); };
-            };
-            if (options.trace)
-            {
-                notes.timeline = append("timeline.jsonl");
-            }
-            if (options.netanim)
-            {
-                notes.animation = append("netanim.xml");
-            }
-        }
-        result = RunColoWorld(options, dialogue, options.protection, notes);
-    }
-
-    if (folder)
-    {
-        folder->Append("verdicts.jsonl", "");
-        folder->Append("summary.json", ColoReportJson(options, result, unprotected));
-        folder->Commit();
-    }
-    fmt::print("{}", ColoReportTable(options, result, unprotected));
-    if (unprotected && !unprotected->unfinished.empty())
-    {
-        fmt::print(stderr, "colo-scenario: unprotected: {}\n", unprotected->unfinished);
-    }
-    if (!result.unfinished.empty())
-    {
-        fmt::print(stderr, "colo-scenario: {}\n", result.unfinished);
-    }
-    return IsWell(result) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return outcome.isWell ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /** A full disk shows no sooner than here. */

@@ -4,6 +4,7 @@
 #include "colo-workload-options.h"
 
 #include "colo-command-line.h"
+#include "colo-data.h"
 
 #include "ns3/colo-capture.h"
 
@@ -171,7 +172,7 @@ ColoParseWorkload(const po::variables_map& values)
 {
     if (!values.count("workload"))
     {
-        return CAPTURE_PREFIX + COLO_TRACES_DIR + "/" + DEFAULT_CAPTURE;
+        return CAPTURE_PREFIX + ColoDataFolder() + "/traces/" + DEFAULT_CAPTURE;
     }
     const std::string workload = values["workload"].as<std::string>();
     const auto& known = ColoListWorkloads();

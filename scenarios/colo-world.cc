@@ -9,6 +9,7 @@
 #include "colo-timeline.h"
 #include "colo-workload-options.h"
 
+#include "ns3/colo-pause.h"
 #include "ns3/colo-testbed.h"
 #include "ns3/config.h"
 #include "ns3/double.h"
@@ -89,6 +90,7 @@ class World
     std::map<std::string, Ptr<PcapFileWrapper>> m_pcaps; //!< by name of the file
     std::size_t m_pairsFinished{0};
     Time m_finishedAt;
+    bool m_isCancelled{false};
     int64_t m_stream{0};
     std::optional<ColoTimeline> m_timeline;
     std::optional<ColoAnimation> m_animation;
@@ -458,7 +460,18 @@ World::CollectPair(std::size_t index)
 ColoRunResult
 World::Run()
 {
+    ColoScheduler::SetPoll([this] {
+        m_isCancelled = m_notes.isCancelled && m_notes.isCancelled();
+        if (m_isCancelled)
+        {
+            Simulator::Stop();
+        }
+    });
     Simulator::Run(); // up to the limit, see ColoStuckWatch
+    if (m_isCancelled)
+    {
+        throw ColoCancelled();
+    }
     m_result.simSeconds = Simulator::Now().GetSeconds();
     m_result.events = Simulator::GetEventCount();
     Collect();
@@ -470,7 +483,28 @@ World::Run()
     return std::move(m_result);
 }
 
+/** However it ends, the process is ready for the next one. */
+class Simulation
+{
+  public:
+    Simulation() = default;
+
+    ~Simulation()
+    {
+        ColoScheduler::SetPoll({});
+        Simulator::Destroy();
+    }
+
+    Simulation(const Simulation&) = delete;
+    Simulation& operator=(const Simulation&) = delete;
+};
+
 } // namespace
+
+ColoCancelled::ColoCancelled()
+    : std::runtime_error("cancelled")
+{
+}
 
 void
 SetColoWorldDefaults(const ColoScenarioOptions& options)
@@ -517,8 +551,11 @@ RunColoWorld(const ColoScenarioOptions& options,
 {
     const auto start = std::chrono::steady_clock::now();
     SetColoWorldDefaults(options);
-    ColoRunResult result = World(options, std::move(dialogue), protection, notes).Run();
-    Simulator::Destroy();
+    ColoRunResult result;
+    {
+        const Simulation simulation; // goes after the world
+        result = World(options, std::move(dialogue), protection, notes).Run();
+    }
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
     result.wallSeconds = wall.count();
     return result;

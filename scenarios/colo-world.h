@@ -13,10 +13,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace ns3
 {
+
+/** Who waits for a run wants no more of it. */
+class ColoCancelled : public std::runtime_error
+{
+  public:
+    ColoCancelled();
+};
 
 /** What to note of a run besides its result. */
 struct ColoRunNotes
@@ -27,6 +35,7 @@ struct ColoRunNotes
     std::function<void(const std::string&)> timeline;  //!< lines, see ColoTimeline
     std::function<void(const std::string&)> animation; //!< text, see ColoAnimation
     std::function<void(Time now, uint64_t requests)> progress; //!< may be empty
+    std::function<bool()> isCancelled; //!< asked every so many events; may be empty
 };
 
 /**
@@ -43,6 +52,7 @@ void SetColoWorldDefaults(const ColoScenarioOptions& options);
  * \param protection of the pair, whatever the options say.
  * \param notes what to note.
  * \return the result; the same for the same options but for wallSeconds.
+ * \throws ColoCancelled if the notes say so.
  */
 ColoRunResult RunColoWorld(const ColoScenarioOptions& options,
                            std::shared_ptr<const ColoDialogue> dialogue,

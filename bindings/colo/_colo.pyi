@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from collections.abc import Callable
+from typing import Any
+
+def options() -> list[tuple[str, str, str | None, str]]: ...
+def check(words: list[str]) -> None: ...
+def run(
+    words: list[str],
+    is_checked: bool,
+    is_traced: bool,
+    progress: Callable[[str, float, int, int], object] | None = ...,
+) -> dict[str, Any]: ...
+def set_data_folder(folder: str) -> None: ...
