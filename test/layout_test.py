@@ -17,7 +17,7 @@ TOP = Path(__file__).resolve().parent.parent
 TOP_ENTRIES = set(
     """
     model scenarios kernel-ref bindings traces test cmake wscript-compat
-    CMakeLists.txt packages.txt ns3 README.md ARCHITECTURE.md CONTRIBUTING.md LICENSE
+    CMakeLists.txt packages.txt pyproject.toml setup.py ns3 README.md ARCHITECTURE.md CONTRIBUTING.md LICENSE
     .ci .clang-format .gitignore
     """.split()
 )

@@ -264,9 +264,8 @@ def run_options(
         is_checked: They went through check(): attributes are not tried again in a child process,
             as they are by run() lest ns-3 ends this one over a value that it cannot read.
     """
-    # Without a folder the timeline has no file, but a reader.
-    words = words_of({**options, "trace": options.get("trace") and options.get("out")})
-    return Result(_call(_colo.run, words, is_checked, bool(options.get("trace")), progress))
+    is_traced = bool(options.get("trace"))
+    return Result(_call(_colo.run, words_of(options), is_checked, is_traced, progress))
 
 
 def words_of(options: Mapping[str, Any]) -> list[str]:
@@ -289,6 +288,8 @@ def words_of(options: Mapping[str, Any]) -> list[str]:
             raise UsageError(f"{name}: is True or False, not {value!r}")
         elif value:
             words.append(BY_NAME[name].word)
+    if options.get("out") is None and "--trace" in words:
+        words.remove("--trace")  # no file, but Result.timeline
     return words
 
 
