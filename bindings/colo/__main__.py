@@ -50,7 +50,7 @@ def main(words: list[str] | None = None) -> int:
     name = words[0] if words and words[0] in commands.NAMES else None
     arguments = parser_of(name).parse_args(words)
     try:
-        status = arguments.main(arguments)
+        status: int = arguments.main(arguments)
         sys.stdout.flush()
         return status
     except UsageError as error:

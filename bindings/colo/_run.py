@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One simulated run: what `./ns3 run colo-scenario` does, with a result to go on with."""
 
+import copy
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,7 +51,8 @@ BY_NAME = {option.name: option for option in OPTIONS}
 ATTRIBUTE = re.compile(r"ns3::\w+(::\w+)*(<.*>)?::\w+")
 
 
-class Distribution(NamedTuple):
+@dataclass(frozen=True)
+class Distribution:
     """Of many measured times or counts, in the unit that the name ends with."""
 
     count: int
@@ -113,7 +116,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """All figures, as in summary.json; a copy."""
-        return json.loads(json.dumps(self._summary))
+        return copy.deepcopy(self._summary)
 
     @property
     def timeline(self) -> "pandas.DataFrame":
@@ -330,7 +333,7 @@ def _as_name(match: re.Match[str]) -> str:
 
 
 def _as_attribute(value: Any) -> Any:
-    if isinstance(value, dict) and tuple(value) == Distribution._fields:
+    if isinstance(value, dict) and tuple(value) == tuple(Distribution.__dataclass_fields__):
         return Distribution(**value)
     if isinstance(value, dict):
         return {name: _as_attribute(part) for name, part in value.items()}

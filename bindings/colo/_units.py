@@ -18,9 +18,11 @@ def seconds(text: str) -> float:
     """
     match = TIME.fullmatch(text)
     try:
-        return float(match[1]) * SECONDS[match[2]]
-    except (TypeError, ValueError):
-        raise UsageError(f"'{text}' is not a time with a unit: ns, us, ms, s or min") from None
+        if match:
+            return float(match[1]) * SECONDS[match[2]]
+    except ValueError:  # such as "1-2s"
+        pass
+    raise UsageError(f"'{text}' is not a time with a unit: ns, us, ms, s or min")
 
 
 def with_unit(time: timedelta) -> str:
