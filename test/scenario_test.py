@@ -426,7 +426,7 @@ def test_help_tells_all_of_every_option():
         "checkpoint-link": ["LINK", "default: rate=10Gbps,delay=50us"],
         "divergence": ["=0.02)", "0 to 1"],
         "lag": ["TIME", "=200us)", "0s to 1min"],
-        "seed": ["=1)", "1 to 4294967295"],
+        "seed": ["=1)", "0 to 4294967295"],
         "time": ["TIME", "=600s)", "1ns to 1440min"],
         "protection": ["none, colo, colo-by-segment, remus or lockstep", "=colo)"],
         "interval": ["TIME", "1us to 1440min", "25ms"],
