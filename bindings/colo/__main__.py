@@ -48,7 +48,13 @@ def main(words: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if words is None else words
     name = words[0] if words and words[0] in commands.NAMES else None
-    arguments = parser_of(name).parse_args(words)
+    parser = parser_of(name)
+    arguments, unknown = parser.parse_known_args(words)
+    for word in unknown:  # argparse cannot know the names of ns-3's attributes
+        option, equals, value = word.partition("=")
+        if not option.startswith("--ns3::") or not equals or not hasattr(arguments, "attributes"):
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        arguments.attributes = {**arguments.attributes, option[2:]: value}
     try:
         status: int = arguments.main(arguments)
         sys.stdout.flush()
