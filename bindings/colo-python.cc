@@ -4,11 +4,14 @@
  * The extension behind the Python package `colo`, which is what users are to import.
  */
 #include "colo-command-line.h"
+#include "colo-python-comparator.h"
+#include "colo-python-replay.h"
 #include "colo-python-run.h"
 
 #include "ns3/nstime.h"
 
 #include <pybind11/pybind11.h>
+#include <string>
 
 namespace py = pybind11;
 
@@ -26,7 +29,11 @@ TranslateUsageError(std::exception_ptr thrown)
     catch (const ns3::ColoUsageError& error)
     {
         const py::object type = py::module_::import("colo._errors").attr("UsageError");
-        PyErr_SetString(type.ptr(), error.what());
+        const std::string text = error.what();
+        // A file's name is any bytes.
+        const auto decoded = py::reinterpret_steal<py::object>(
+            PyUnicode_DecodeUTF8(text.data(), text.size(), "backslashreplace"));
+        PyErr_SetObject(type.ptr(), decoded.ptr());
     }
 }
 
@@ -38,4 +45,6 @@ PYBIND11_MODULE(_colo, module)
     ns3::Time::SetResolution(ns3::Time::NS); // as it is; until it is said, all times are kept
     py::register_local_exception_translator(TranslateUsageError);
     BindColoRun(module);
+    BindColoComparator(module);
+    BindColoReplay(module);
 }

@@ -279,4 +279,14 @@ ColoCaptureFile::GetBytesRead() const
     return m_reader->GetOffset();
 }
 
+std::vector<uint8_t>
+ColoFrameOfIp(const uint8_t* packet, std::size_t size)
+{
+    static constexpr LinkHeader RAW = {DLT_RAW, 0, -1, -1, -1, 0};
+    std::vector<uint8_t> frame(ETHERNET_BYTES);
+    PutEthernetHeader(RAW, packet, size, frame.data());
+    frame.insert(frame.end(), packet, packet + size);
+    return frame;
+}
+
 } // namespace ns3

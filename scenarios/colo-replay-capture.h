@@ -71,6 +71,13 @@ class ColoCaptureFile
     std::unique_ptr<Reader> m_reader;
 };
 
+/**
+ * \param packet of IP, without a link header; or anything.
+ * \param size of that, in bytes.
+ * \return a frame that holds it, as of a capture of raw IP.
+ */
+std::vector<uint8_t> ColoFrameOfIp(const uint8_t* packet, std::size_t size);
+
 } // namespace ns3
 
 #endif /* COLO_REPLAY_CAPTURE_H */

@@ -37,17 +37,6 @@ struct PcapRecord
     uint32_t wireBytes;
 };
 
-std::string
-ToHex(const uint8_t* bytes, std::size_t size)
-{
-    std::string text;
-    for (std::size_t i = 0; i < size; i++)
-    {
-        text += fmt::format("{:02x}", bytes[i]);
-    }
-    return text;
-}
-
 template <typename T>
 Json
 OrNull(bool isThere, const T& value)
@@ -102,22 +91,20 @@ ColoReplayOutput::WriteVerdict(const ColoReplayVerdict& verdict)
     {
         return;
     }
-    const char* side = verdict.side == COLO_PRIMARY ? "primary" : "secondary";
-    const bool hasFlow = verdict.key && verdict.key->family;
+    const std::string flow = verdict.GetFlowName();
     Json json = {
         {"t_ns", verdict.ns},
         {"event", verdict.GetEventName()},
-        {"side", OrNull(verdict.side.has_value(), side)},
+        {"side", verdict.side ? Json(verdict.GetSideName()) : Json()},
         {"packet", OrNull(verdict.packet, verdict.packet)},
-        {"flow", hasFlow ? Json(ColoKeyToString(*verdict.key)) : Json()},
+        {"flow", OrNull(!flow.empty(), flow)},
         {"reason", colo_reason_name(verdict.reason)},
         {"position", OrNull(verdict.position.has_value(), verdict.position.value_or(0))},
     };
     if (verdict.mismatch)
     {
-        const colo_mismatch& mismatch = *verdict.mismatch;
-        json["primary"] = ToHex(mismatch.primary, mismatch.primary_len);
-        json["secondary"] = ToHex(mismatch.secondary, mismatch.secondary_len);
+        json["primary"] = verdict.GetBytes(COLO_PRIMARY);
+        json["secondary"] = verdict.GetBytes(COLO_SECONDARY);
     }
     if (verdict.isPart)
     {

@@ -5,8 +5,8 @@
 #define COLO_REPLAY_OUTPUT_H
 
 #include "colo-output-file.h"
+#include "colo-replay-listener.h"
 #include "colo-replay-options.h"
-#include "colo-replay-statistics.h"
 
 #include <cstdint>
 #include <optional>
@@ -15,7 +15,7 @@ namespace ns3
 {
 
 /** The files that a replay writes. */
-class ColoReplayOutput
+class ColoReplayOutput : public ColoReplayListener
 {
   public:
     /**
@@ -24,18 +24,9 @@ class ColoReplayOutput
      */
     explicit ColoReplayOutput(const ColoReplayOptions& options);
 
-    /**
-     * A line of --verdicts.
-     * \param verdict a verdict.
-     */
-    void WriteVerdict(const ColoReplayVerdict& verdict);
-    /**
-     * A packet of --released.
-     * \param stampNs since 1970.
-     * \param frame its bytes.
-     * \param size how many there are.
-     */
-    void WriteReleased(int64_t stampNs, const uint8_t* frame, std::size_t size);
+    // ColoReplayListener: a line of --verdicts, and a packet of --released.
+    void WriteVerdict(const ColoReplayVerdict& verdict) override;
+    void WriteReleased(int64_t stampNs, const uint8_t* frame, std::size_t size) override;
     /**
      * What is written while an engine speaks must not throw through it, so it is asked here.
      * \throws ColoUsageError if something could not be written.

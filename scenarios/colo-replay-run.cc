@@ -121,11 +121,11 @@ class ColoReplayRun::FixRoom : public ColoEngineRoom
 
 ColoReplayRun::ColoReplayRun(const ColoReplayOptions& options,
                              ColoReplayStatistics& statistics,
-                             ColoReplayOutput& output)
+                             ColoReplayListener& listener)
     : m_commitAfterNs(options.commitAfterNs),
       m_gsoBytes(options.gsoBytes),
       m_statistics(statistics),
-      m_output(output)
+      m_listener(listener)
 {
     INIT_LIST_HEAD(&m_held);
     colo_config config;
@@ -268,6 +268,45 @@ ColoReplayRun::Commit()
 }
 
 void
+ColoReplayRun::CommitNow()
+{
+    if (GetNode().state == COLO_NODE_RUNNING)
+    {
+        m_compare->Event(COLO_EVENT_REQUEST, 0, m_nowNs);
+    }
+    Commit();
+}
+
+std::vector<ColoReplayVerdict>
+ColoReplayRun::GetHeld() const
+{
+    std::vector<ColoReplayVerdict> held;
+    for (list_head* link = m_held.next; link != &m_held; link = link->next)
+    {
+        const Frame& frame = *Frame::From(link);
+        if (!frame.hasLeft)
+        {
+            held.push_back(MakeHeld(frame));
+        }
+    }
+    return held;
+}
+
+std::optional<ColoReplayVerdict>
+ColoReplayRun::FindHeld(colo_side side, uint64_t number) const
+{
+    for (list_head* link = m_held.prev; link != &m_held; link = link->prev)
+    {
+        const Frame& frame = *Frame::From(link);
+        if (frame.GetSide() == side && frame.number == number)
+        {
+            return frame.hasLeft ? std::nullopt : std::optional(MakeHeld(frame));
+        }
+    }
+    return std::nullopt;
+}
+
+void
 ColoReplayRun::Finish()
 {
     if (m_commitNs != COLO_NEVER_NS)
@@ -275,14 +314,30 @@ ColoReplayRun::Finish()
         m_nowNs = m_commitNs;
         Commit();
     }
-    for (list_head* link = m_held.next; link != &m_held; link = link->next)
+    for (const ColoReplayVerdict& verdict : GetHeld())
     {
-        const Frame& frame = *Frame::From(link);
-        if (!frame.hasLeft)
+        Note(verdict);
+    }
+}
+
+std::string
+ColoReplayRun::TakeAll(ColoReplayInput& input, const std::function<bool()>& goesOn)
+{
+    std::string stopped;
+    ColoReplayPacket packet;
+    try
+    {
+        while (goesOn() && input.Next(packet))
         {
-            Note(MakeVerdict(ColoReplayVerdict::HELD_AT_END, frame));
+            Take(packet, input.GetOriginNs());
         }
     }
+    catch (const ColoCaptureBreak& damage)
+    {
+        stopped = damage.what();
+    }
+    Finish();
+    return stopped;
 }
 
 const colo_node&
@@ -297,7 +352,7 @@ ColoReplayRun::Note(const ColoReplayVerdict& verdict)
     ColoReplayVerdict timed = verdict;
     timed.ns = m_nowNs;
     m_statistics.NoteVerdict(timed);
-    m_output.WriteVerdict(timed);
+    m_listener.WriteVerdict(timed);
 }
 
 ColoReplayVerdict
@@ -320,6 +375,14 @@ ColoReplayRun::MakeVerdict(ColoReplayVerdict::Event event, const Frame& frame) c
     return verdict;
 }
 
+ColoReplayVerdict
+ColoReplayRun::MakeHeld(const Frame& frame) const
+{
+    ColoReplayVerdict verdict = MakeVerdict(ColoReplayVerdict::HELD_AT_END, frame);
+    verdict.ns = m_nowNs;
+    return verdict;
+}
+
 void
 ColoReplayRun::Leave(const Frame& frame, const uint8_t* bytes, std::size_t size, bool isPart)
 {
@@ -327,7 +390,7 @@ ColoReplayRun::Leave(const Frame& frame, const uint8_t* bytes, std::size_t size,
     verdict.isAgain = frame.hasLeft;
     verdict.isPart = isPart;
     Note(verdict);
-    m_output.WriteReleased(m_originNs + m_nowNs, bytes, size);
+    m_listener.WriteReleased(m_originNs + m_nowNs, bytes, size);
 }
 
 void
@@ -385,9 +448,9 @@ ColoReplayRun::Mismatch(const colo_mismatch& mismatch)
 void
 ColoReplayRun::Act(const ColoActions& actions)
 {
-    if (actions.bits & COLO_ACTION_SEND_REQUEST && m_commitAfterNs)
+    if (actions.bits & COLO_ACTION_SEND_REQUEST)
     {
-        m_commitNs = m_nowNs + *m_commitAfterNs;
+        m_commitNs = m_commitAfterNs ? m_nowNs + *m_commitAfterNs : COLO_NEVER_NS;
         m_commitEpoch = actions.epoch;
     }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <fmt/format.h>
 #include <string_view>
 
 namespace ns3
@@ -14,8 +15,38 @@ namespace ns3
 const char*
 ColoReplayVerdict::GetEventName() const
 {
-    static const char* const NAMES[] = {"release", "drop", "mismatch", "commit", "held-at-end"};
+    static const char* const NAMES[] =
+        {"release", "drop", "mismatch", "commit", "held-at-end", "hold"};
     return NAMES[event];
+}
+
+const char*
+ColoReplayVerdict::GetSideName() const
+{
+    return !side ? nullptr : side == COLO_PRIMARY ? "primary" : "secondary";
+}
+
+std::string
+ColoReplayVerdict::GetFlowName() const
+{
+    return key && key->family ? ColoKeyToString(*key) : "";
+}
+
+std::string
+ColoReplayVerdict::GetBytes(colo_side of) const
+{
+    std::string text;
+    if (mismatch)
+    {
+        const bool isPrimary = of == COLO_PRIMARY;
+        const uint8_t* bytes = isPrimary ? mismatch->primary : mismatch->secondary;
+        const std::size_t size = isPrimary ? mismatch->primary_len : mismatch->secondary_len;
+        for (std::size_t i = 0; i < size; i++)
+        {
+            text += fmt::format("{:02x}", bytes[i]);
+        }
+    }
+    return text;
 }
 
 bool

@@ -26,6 +26,7 @@ struct ColoReplayVerdict
         MISMATCH,
         COMMIT,
         HELD_AT_END,
+        HOLD, //!< only told by colo.Comparator, whose packets have no end
         EVENT_COUNT
     };
 
@@ -45,6 +46,15 @@ struct ColoReplayVerdict
 
     /** \return "release", "held-at-end" ... */
     const char* GetEventName() const;
+    /** \return "primary" or "secondary"; nullptr for none. */
+    const char* GetSideName() const;
+    /** \return which flow; empty for none. */
+    std::string GetFlowName() const;
+    /**
+     * \param of which side.
+     * \return of a mismatch, hexadecimal digits of the first bytes that differ.
+     */
+    std::string GetBytes(colo_side of) const;
 };
 
 /** Times in buckets, so that any number of them takes the same memory. */

@@ -4,6 +4,7 @@
  * Two captures through the comparison: options in, table and files out.
  */
 #include "colo-command-line.h"
+#include "colo-replay-output.h"
 #include "colo-replay-report.h"
 #include "colo-replay-run.h"
 
@@ -99,31 +100,6 @@ class Progress
     Clock::time_point m_next{Clock::now() + std::chrono::seconds(1)};
 };
 
-/** \return why it ended before the captures did; empty if it did not. */
-std::string
-Replay(ColoReplayInput& input, ColoReplayRun& run, const ColoReplayOutput& output)
-{
-    Progress progress;
-    ColoReplayPacket packet;
-    try
-    {
-        while (!g_signal && input.Next(packet))
-        {
-            run.Take(packet, input.GetOriginNs());
-            output.Check();
-            progress.Show(input);
-        }
-    }
-    catch (const ColoCaptureBreak& damage)
-    {
-        if (!g_signal) // it interrupts reading, too
-        {
-            return damage.what();
-        }
-    }
-    return g_signal ? "interrupted" : "";
-}
-
 int
 Run(const ColoReplayOptions& options)
 {
@@ -132,8 +108,19 @@ Run(const ColoReplayOptions& options)
     ColoReplayOutput output(options);
     ColoReplayStatistics statistics;
     ColoReplayRun run(options, statistics, output);
-    const std::string stopped = Replay(input, run, output);
-    run.Finish();
+    std::string stopped;
+    {
+        Progress progress;
+        stopped = run.TakeAll(input, [&] {
+            output.Check();
+            progress.Show(input);
+            return g_signal == 0;
+        });
+    }
+    if (g_signal)
+    {
+        stopped = "interrupted"; // what reading came to counts no more
+    }
     output.Commit();
     const std::chrono::duration<double> wall = Clock::now() - begin;
     fmt::print(
