@@ -59,7 +59,7 @@ def test_the_cheapest_that_meets_a_latency():
     assert advice.setting == {"interval": "5ms"} and advice.nearest is None and advice.is_sure
     assert met(advice) == {"5ms": "yes", "2ms": "yes", "20ms": "no"}
     assert list(advice.table["interval"]) == ["5ms", "2ms", "20ms"]
-    assert advice.text.startswith("Take checkpoint interval 5ms: 2 of the sweep's 3 meet the ")
+    assert advice.text.startswith("Take checkpoint interval 5ms: 2 of 3 settings meet the target, ")
 
 
 def test_the_evidence():

@@ -144,6 +144,9 @@ def test_an_axis_of_decades_is_logarithmic(values, scale):
     assert axes.get_xscale() == scale and axes.get_yscale() == scale
     low, high = axes.get_xlim()
     assert low <= min(values) and high >= max(values)
+    places = [axes.transAxes.inverted().transform(axes.transData.transform((value, 1)))[0]
+              for value in values]
+    assert all(b - a > 0.05 for a, b in zip(places, places[1:]))  # can be told apart
 
 
 def test_names_stand_apart_in_their_order():

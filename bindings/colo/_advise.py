@@ -304,7 +304,7 @@ def _text(
     sentences = []
     if is_met:
         count = int((table["met"] == (MET if is_sure else UNSURE)).sum())
-        of = f"{count} of the sweep's {len(table)} {'meets' if count == 1 else 'meet'} the target"
+        of = f"{count} of {len(table)} settings meet{'s' if count == 1 else ''} the target"
         sentences.append(f"Take {named}: {of}, {targets.text}, and this is the cheapest ({RULE}).")
         sentences.append(f"It has {evidence}.")
         if others := _as_good(table):
