@@ -22,6 +22,15 @@ MEASURES = {
 }
 AXIS_LABELS = {
     "divergence": "Divergence, share of responses",
+    "lag": "Lag of the secondary",
+    "interval": "Checkpoint interval",
+    "think_time": "Think time",
+    "connections": "Connections",
+    "requests": "Requests",
+    "protection": "Protection",
+    "workload": "Workload",
+    "CompareTimeout": "Compare timeout",
+    "AckPolicy": "Ack policy",
     "request_size": "Request size, bytes",
     "response_size": "Response size, bytes",
 }
@@ -89,8 +98,8 @@ def usable(table: "pandas.DataFrame") -> "pandas.DataFrame":
         errors = table["error"].dropna() if "error" in table else []
         reason = f"all failed: {errors.iloc[0]}" if len(errors) else "it is empty"
         raise UsageError(f"the sweep has no run to show; {reason}")
-    texts = {name: rows[name].map(_hashable) for name in axes_of(rows) if rows[name].dtype == object}
-    rows = rows.assign(**texts)
+    named = [name for name in axes_of(rows) if rows[name].dtype == object]
+    rows = rows.assign(**{name: rows[name].map(_hashable) for name in named})
     rows.attrs["axes"] = table.attrs["axes"]
     return rows
 
@@ -106,7 +115,7 @@ def axis_of(rows: "pandas.DataFrame", name: str) -> Axis:
     """Numbers and times with units as such, anything else as names in their order."""
     column = rows[name]
     values = list(dict.fromkeys(UNSET if value != value else value for value in column))
-    label = AXIS_LABELS.get(name, name.rpartition("::")[2])
+    label = axis_title(name)
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         return Axis(name, label, values, {value: float(value) for value in values}, True)
     try:
@@ -116,6 +125,12 @@ def axis_of(rows: "pandas.DataFrame", name: str) -> Axis:
     unit = next((unit for unit, size in UNIT_SECONDS.items() if max(times.values()) >= size), "s")
     places = {value: time / UNIT_SECONDS[unit] for value, time in times.items()}
     return Axis(name, f"{label}, {unit}", values, places, True)
+
+
+def axis_title(name: str) -> str:
+    """An axis in words, without its unit."""
+    short = name.rpartition("::")[2]
+    return AXIS_LABELS.get(short, short)
 
 
 def measure(rows: "pandas.DataFrame", name: str, statistic: str = "mean") -> "pandas.Series":
@@ -136,6 +151,24 @@ def measure(rows: "pandas.DataFrame", name: str, statistic: str = "mean") -> "pa
     return _counted(rows, "latency_ms", statistic) - _counted(
         rows, "unprotected_latency_ms", statistic
     )
+
+
+def values_of(
+    rows: "pandas.DataFrame", value: str, statistic: str
+) -> "tuple[pandas.Series, str]":
+    """A measure or a column of each run, and its label.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    if value in MEASURES:
+        return measure(rows, value, statistic), measure_label(value, statistic)
+    if value not in rows.select_dtypes(["number"]):
+        raise UsageError(
+            f"value: '{value}' is neither a column of numbers nor one of {', '.join(MEASURES)};"
+            f" axes are: {', '.join(axes_of(rows))}"
+        )
+    return rows[value], column_label(value)
 
 
 def check_statistic(statistic: str) -> None:

@@ -20,7 +20,6 @@ from colo._measures import MEASURES, Axis
 from colo._timeline import timeline
 
 if TYPE_CHECKING:
-    import numpy
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,6 +31,7 @@ __all__ = [
     "heatmap",
     "hold",
     "latency",
+    "means",
     "panels",
     "save",
     "throughput",
@@ -167,7 +167,8 @@ def panels(
     for place in places[len(kinds) :]:
         place.remove()
     if series:
-        places[0].legend(title=series.label, frameon=False, fontsize=9, title_fontsize=9)
+        title = _measures.axis_title(series.name)  # values have their units
+        places[0].legend(title=title, frameon=False, fontsize=9, title_fontsize=9)
     _note(figure, table, rows, seeds, [x, *([by] if by else [])])
     return _finished(figure, out)
 
@@ -203,7 +204,7 @@ def heatmap(
     if x == y:
         raise UsageError(f"y: '{y}' is x as well")
     rows = _measures.usable(table)
-    values, label = _heat(rows, value, percentile)
+    values, label = _measures.values_of(rows, value, percentile)
     means = _measures.over_seeds(rows, [x, y], values)
     if means.empty:
         raise UsageError(f"{value}: no run of this sweep has it")
@@ -211,6 +212,39 @@ def heatmap(
     _draw_heat(figure, place, _measures.axis_of(rows, x), _measures.axis_of(rows, y), means, label)
     _note(figure, table, rows, int(means["seeds"].max()), [x, y], is_banded=False)
     return _finished(figure, out)
+
+
+def means(
+    data: "pandas.DataFrame | Path_",
+    value: str,
+    axes: Sequence[str],
+    *,
+    percentile: str = "mean",
+) -> "pandas.DataFrame":
+    """The numbers behind a figure.
+
+    Args:
+        data: Table of colo.sweep() or colo.load(), or a sweep's folder.
+        value: "checkpoint-rate", "throughput", "latency" or "hold", or a column of the table.
+        axes: To tell apart; what differs in others is averaged within each seed.
+        percentile: See latency().
+
+    Returns:
+        A row for each combination, in the order of the sweep: the axes; `mean` over the seeds;
+        `half`, half the width of its 95 % confidence interval (Student's t; NaN of one seed);
+        `seeds`, how many. In the value's unit.
+
+    Raises:
+        UsageError: There is no such axis or column, or no run to take it from.
+    """
+    table = _measures.read(data)
+    for name in axes:
+        _measures.check_axis(table, name, "axes")
+    if not axes:
+        raise UsageError("axes: none")
+    rows = _measures.usable(table)
+    values, _ = _measures.values_of(rows, value, percentile)
+    return _measures.over_seeds(rows, axes, values)
 
 
 def save(figure: "Figure", path: Path_) -> None:
@@ -341,23 +375,6 @@ def _name_ticks(place: "Axes", which: str, axis: Axis) -> None:
     getattr(place, f"set_{which}ticks")(range(len(texts)), texts)
     if is_long:
         place.tick_params(axis="x", rotation=30)
-
-
-def _heat(
-    rows: "pandas.DataFrame", value: str, percentile: str
-) -> "tuple[pandas.Series, str]":
-    import pandas
-
-    if value in MEASURES:
-        label = _measures.measure_label(value, percentile)
-        return _measures.measure(rows, value, percentile), label
-    numbers = rows.select_dtypes(["number"]).columns
-    if value not in numbers:
-        raise UsageError(
-            f"value: '{value}' is neither a column of numbers nor one of {', '.join(MEASURES)};"
-            f" axes are: {', '.join(_measures.axes_of(rows))}"
-        )
-    return pandas.to_numeric(rows[value]), _measures.column_label(value)
 
 
 def _draw_heat(

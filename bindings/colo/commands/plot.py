@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 HELP = "draw a sweep's figures with confidence bands, or the timeline of one run"
 KINDS = tuple(_measures.MEASURES)
 EPILOG = """\
-KIND is checkpoint-rate, throughput, latency or hold, or several of them with commas between, side by
-side; heatmap, of one of them by lightness over two axes; or timeline, of one run.
+KIND is checkpoint-rate, throughput, latency or hold, or several of them with commas between, side
+by side; heatmap, of one of them by lightness over two axes; or timeline, of one run.
 
 Examples:
   python3 -m colo plot results -o rate.png
   python3 -m colo plot results --kind=throughput,latency --x=divergence --by=protection -o cost.svg
-  python3 -m colo plot results --kind=latency --percentile=p99 --x=ns3::ColoProxy::CompareTimeout -o l.png
+  python3 -m colo plot results --kind=latency --percentile=p99 --x=lag -o latency.png
   python3 -m colo plot results --kind=heatmap --x=divergence --y=lag --value=hold -o hold.png
   python3 -m colo run --out=DIR --trace && python3 -m colo plot DIR --kind=timeline -o run.png
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--x", metavar="AXIS", help="of the sweep (default: the first one of numbers)")
     add("--y", metavar="AXIS", help="of the heat map (default: the first other one)")
     add("--by", metavar="AXIS", help="a line for each of its values")
-    add("--value", metavar="WHAT", help="of the heat map: a KIND or a column (default: checkpoint-rate)")
+    add("--value", metavar="WHAT", help="of the heat map: a KIND or a column (checkpoint-rate)")
     add(
         "--percentile",
         choices=_measures.STATISTICS,
