@@ -208,6 +208,18 @@ def test_broken_folders_are_named(folder, tmp_path):
         colo.sweep(GRID, out=path, **WEB)
 
 
+def test_what_came_before_an_interrupt_is_kept(tmp_path):
+    executor = ThreadPoolExecutor(1)
+
+    def interrupt(done, count):
+        executor.shutdown()  # waits for all
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colo.sweep({}, range(3), executor=executor, out=tmp_path, progress=interrupt, **WEB)
+    assert len(lines(tmp_path)) == 3
+
+
 class Flaky(ThreadPoolExecutor):
     """Cannot run points of seed 1."""
 
