@@ -7,6 +7,7 @@ import sys
 import tomllib
 
 import colo
+import colo.__main__
 import pytest
 from colo.commands import sweep
 
@@ -148,6 +149,14 @@ def test_the_example_of_the_help_is_one(tmp_path):
     (tmp_path / "study.toml").write_text(text)
     done = command("sweep", "study.toml", "--seeds=1", "--requests=1", folder=tmp_path)
     assert done.returncode == 0 and "6 points, 0 failed" in done.stdout
+
+
+def test_a_sweep_that_cannot_run_says_so(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert colo.__main__.main(["sweep", *WEB, "--seeds=0:3", "--jobs=1"]) == 1
+    done = capfd.readouterr()
+    assert done.err.startswith("colo sweep: the executor broke after 0 of 3 points: a worker")
+    assert done.err.count("\n") == 1 and done.out == ""
 
 
 @pytest.mark.parametrize(

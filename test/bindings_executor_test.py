@@ -13,6 +13,7 @@ import time
 from concurrent.futures import BrokenExecutor, CancelledError, wait
 from pathlib import Path
 
+import colo
 import psutil
 import pytest
 from colo import LocalExecutor, UsageError
@@ -200,6 +201,21 @@ def test_it_may_be_made_in_a_thread_of_a_busy_process():
     for thread in threads:
         thread.join()
     assert results == [3, 3, 3]
+
+
+def test_workers_find_colo_as_their_user_does():
+    """Which has it from its working folder, and leaves that."""
+    place = Path(colo.__file__).parent.parent
+    code = """
+import os, math, colo
+os.chdir("/")
+with colo.LocalExecutor(1) as executor:
+    print(executor.submit(math.sqrt, 4).result())
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, check=True,
+                          stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "2.0\n"
 
 
 # As users write: without `if __name__ == "__main__"`.

@@ -167,6 +167,13 @@ def test_a_folder_of_another_sweep_is_refused_and_stays(folder, grid, others, te
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_figures_of_two_versions_are_not_mixed(folder, monkeypatch):
+    monkeypatch.setattr(colo, "__version__", "99")
+    with pytest.raises(ValueError, match="out: .* is of colo .*, this is 99"):
+        colo.sweep(GRID, range(2), out=folder, **WEB)
+    assert len(colo.load(folder)) == 8
+
+
 def test_a_torn_last_line_is_no_result_and_runs_again(folder, swept):
     path = folder / "results.jsonl"
     whole = path.read_bytes()

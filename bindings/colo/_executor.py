@@ -181,7 +181,11 @@ class LocalExecutor(Executor):
             except OSError as error:
                 raise BrokenExecutor(f"a worker process could not begin: {error}") from None
             self._workers.add(worker)
-        worker.wait_until_ready()
+        try:
+            worker.wait_until_ready()
+        except BrokenExecutor:
+            self._stop(worker)
+            raise
         return worker
 
     def _stop(self, worker: "_Worker | None") -> None:
@@ -206,7 +210,7 @@ class _Worker:
                 [sys.executable, "-P", *words],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**os.environ, "PYTHONPATH": _python_path()},
             )
 
     def wait_until_ready(self) -> None:
@@ -244,3 +248,9 @@ class _Worker:
             self._process.kill()
             status = self._process.wait()
         return f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+def _python_path() -> str:
+    """What is found here is found there, and this package in any case."""
+    here = os.path.dirname(os.path.dirname(__file__))
+    return os.pathsep.join([*map(os.path.abspath, sys.path), here])

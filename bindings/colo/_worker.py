@@ -17,6 +17,7 @@ READY = b"ready"
 DONE, RAISED, DIED = "done", "raised", "died"
 
 PR_SET_PDEATHSIG = 1
+STDERR = 2
 LOG_LINES_MAX = 2  # what was wrong, and how the process ended
 
 
@@ -54,7 +55,7 @@ def _in_child(task: bytes, executor: Connection, log: int) -> bytes:
             _die_with(worker)
             executor.close()
             answers.close()
-            os.dup2(log, sys.stderr.fileno())
+            os.dup2(log, STDERR)
             answer.send_bytes(_answer_of(task))
             sys.stdout.flush()
             sys.stderr.flush()
@@ -71,7 +72,7 @@ def _in_child(task: bytes, executor: Connection, log: int) -> bytes:
     if given is None:
         return pickle.dumps((DIED, _death(status, text.decode(errors="replace"))))
     if text:
-        os.write(sys.stderr.fileno(), text)
+        os.write(STDERR, text)
     return given
 
 
