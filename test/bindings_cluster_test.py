@@ -74,8 +74,14 @@ def test_a_dask_worker_that_is_killed_costs_its_points(cluster, tmp_path):
 
 
 def test_the_command_runs_on_dask(cluster, local, tmp_path):
-    words = ["--axis=divergence=0,0.1", "--seeds=0:3", "--requests=30", f"--out={tmp_path}",
-             "--workload=request-response", f"--dask={cluster.scheduler_address}"]
+    words = [
+        "--axis=divergence=0,0.1",
+        "--seeds=0:3",
+        "--requests=30",
+        f"--out={tmp_path}",
+        "--workload=request-response",
+        f"--dask={cluster.scheduler_address}",
+    ]
     subprocess.run([sys.executable, "-m", "colo", "sweep", *words], check=True, timeout=60)
     assert_same(colo.load(tmp_path), local)
 
@@ -98,10 +104,20 @@ def test_mpi_ranks_give_the_same(local, tmp_path):
 
 
 def test_the_command_runs_on_mpi(local, tmp_path):
-    words = ["--axis=divergence=0,0.1", "--seeds=0:3", "--requests=30", f"--out={tmp_path}",
-             "--workload=request-response", "--mpi"]
+    words = [
+        "--axis=divergence=0,0.1",
+        "--seeds=0:3",
+        "--requests=30",
+        f"--out={tmp_path}",
+        "--workload=request-response",
+        "--mpi",
+    ]
     subprocess.run([*MPI, "-m", "colo", "sweep", *words], check=True, timeout=60)
     assert_same(colo.load(tmp_path), local)
-    done = subprocess.run([*MPI, "-m", "colo", "sweep", *words, "--axis=lag=1"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*MPI, "-m", "colo", "sweep", *words, "--axis=lag=1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode != 0 and "colo sweep: lag: '1' is not a time" in done.stderr

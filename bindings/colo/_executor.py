@@ -65,9 +65,7 @@ class LocalExecutor(Executor):
             raise UsageError(f"jobs: {jobs!r} is not a number from 1")
         return jobs
 
-    def submit(
-        self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> "Future[Any]":
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Run a function with these arguments; all of it goes through pickle."""
         task = pickle.dumps((function, args, kwargs))
         with self._lock:
@@ -227,7 +225,8 @@ class _Worker:
             answer = self._connection.recv_bytes()
         except (EOFError, OSError):
             raise _WorkerGone(self._end()) from None
-        return pickle.loads(answer)
+        kind, value = pickle.loads(answer)
+        return kind, value
 
     def kill(self) -> None:
         self._process.kill()
@@ -253,4 +252,4 @@ class _Worker:
 def _python_path() -> str:
     """What is found here is found there, and this package in any case."""
     here = os.path.dirname(os.path.dirname(__file__))
-    return os.pathsep.join([*map(os.path.abspath, sys.path), here])
+    return os.pathsep.join([*(os.path.abspath(folder) for folder in sys.path), here])

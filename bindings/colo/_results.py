@@ -35,7 +35,7 @@ def load(folder: str | os.PathLike[str]) -> "pandas.DataFrame":
 
     Returns:
         A row for each point that there is, in the order of the grid. Columns: each axis as it was
-        given, `seed`; the figures of summary.json with their units, `pause_ms` being `pause_ms_mean`,
+        given, `seed`; the figures of summary.json with their units, of `pause_ms` `pause_ms_mean`,
         `pause_ms_p99` and so on; `error`, None or why the point failed; `seconds` it took.
         `attrs["axes"]` has the axes' names.
 
@@ -193,7 +193,7 @@ class ResultFolder:
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     try:
-        described = json.loads(path.read_text())
+        described: dict[str, Any] = json.loads(path.read_text())
         version = described["format"]
         if version == FORMAT:
             described["colo"], _plan_of(described).size

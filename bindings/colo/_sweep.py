@@ -68,8 +68,11 @@ def sweep(
     else:
         executor = _executor_of(executor)
     plan.check()
+    memory = _Memory()
+    store: ResultFolder | _Memory = memory
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(ResultFolder(out, plan)) if out is not None else _Memory()
+        if out is not None:
+            store = stack.enter_context(ResultFolder(out, plan))
         bar = stack.enter_context(_Bar(progress, plan.size, len(store.finished)))
         missing = plan.size - len(store.finished)
         if missing:
@@ -77,12 +80,12 @@ def sweep(
                 executor = stack.enter_context(LocalExecutor(min(missing, jobs)))
             points = (point for point in plan.points() if plan.key(point) not in store.finished)
             _Flight(executor, plan.fixed, store, bar).run(points, missing)
-    return load(out) if out is not None else table(plan, store.rows)
+    return load(out) if out is not None else table(plan, memory.rows)
 
 
-def _executor_of(executor: Any) -> Executor:
-    if hasattr(executor, "get_executor"):  # a distributed.Client
-        return executor.get_executor(pure=False)
+def _executor_of(given: Any) -> Executor:
+    # A distributed.Client has one; a point that runs again is not to be found in its cache.
+    executor: Executor = given.get_executor(pure=False) if hasattr(given, "get_executor") else given
     if not hasattr(executor, "submit"):
         raise UsageError(f"executor: {executor!r} cannot submit()")
     return executor

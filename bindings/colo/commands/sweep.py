@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pandas
 
 HELP = "run each point of a grid with several seeds, here or on a cluster"
-EPILOG = f"""VALUES are separated by commas (by semicolons if one of them has commas), or FROM:TO:STEP, numbers
-without TO, as Python's range() has them.
+EPILOG = f"""VALUES are separated by commas (by semicolons if one of them has commas), or FROM:TO:STEP,
+numbers without TO, as Python's range() has them.
 {ATTRIBUTES_HELP}
 Examples:
   python3 -m colo sweep --workload=download --axis divergence=0,0.01,0.02 --axis lag=100us,1ms \\
