@@ -7,6 +7,7 @@ import sys
 import tomllib
 
 import colo
+import colo.__main__
 import pytest
 from colo.commands import sweep
 
@@ -14,8 +15,14 @@ WEB = ["--workload=request-response", "--requests=30"]
 
 
 def command(*words, folder=None):
-    return subprocess.run([sys.executable, "-m", "colo", *words], cwd=folder, timeout=60, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.run(
+        [sys.executable, "-m", "colo", *words],
+        cwd=folder,
+        timeout=60,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def refused(*words, folder=None):
@@ -27,12 +34,27 @@ def refused(*words, folder=None):
 
 
 def test_run_prints_all_figures_or_a_table(tmp_path):
-    done = command("run", *WEB, "--seed=7", "--divergence=0.1", "--sec-dev=loss=0.01", "--json",
-                   "--ns3::ColoProxy::CompareTimeout=1s", f"--out={tmp_path}", "--trace")
+    done = command(
+        "run",
+        *WEB,
+        "--seed=7",
+        "--divergence=0.1",
+        "--sec-dev=loss=0.01",
+        "--json",
+        "--ns3::ColoProxy::CompareTimeout=1s",
+        f"--out={tmp_path}",
+        "--trace",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     ours = json.loads(done.stdout)
-    theirs = colo.run(workload="request-response", requests=30, seed=7, divergence=0.1,
-                      sec_dev={"loss": 0.01}, attributes={"ns3::ColoProxy::CompareTimeout": "1s"})
+    theirs = colo.run(
+        workload="request-response",
+        requests=30,
+        seed=7,
+        divergence=0.1,
+        sec_dev={"loss": 0.01},
+        attributes={"ns3::ColoProxy::CompareTimeout": "1s"},
+    )
     assert {**ours, "wall_s": 0} == {**theirs.to_dict(), "wall_s": 0}
     assert json.loads((tmp_path / "summary.json").read_text()) == ours
     assert (tmp_path / "timeline.jsonl").exists()
@@ -70,7 +92,9 @@ def test_wrong_usage_is_one_line(words, text):
     assert text in refused(*words)
 
 
-@pytest.mark.parametrize("words", [["run", "--nothing"], ["run", "--ns3::A"], ["sweep", "--seed=1"]])
+@pytest.mark.parametrize(
+    "words", [["run", "--nothing"], ["run", "--ns3::A"], ["sweep", "--seed=1"]]
+)
 def test_unknown_options_are_refused(words):
     done = command(*words)
     assert done.returncode == 2 and f"unrecognized arguments: {words[1]}" in done.stderr
@@ -93,14 +117,23 @@ def test_sweep_is_that_of_python_from_words_and_from_a_file(tmp_path):
     grid = {"divergence": [0, 0.1], "ns3::ColoProxy::CompareTimeout": ["1s", "3s"]}
     options = {"workload": "request-response", "requests": 30}
     table = colo.sweep(grid, range(2), out=tmp_path / "python", **options)
-    done = command("sweep", *WEB, "--axis=divergence=0,0.1", "--seeds=0,1", "--quiet",
-                   "--axis", "ns3::ColoProxy::CompareTimeout=1s,3s", f"--out={tmp_path}/words")
+    done = command(
+        "sweep",
+        *WEB,
+        "--axis=divergence=0,0.1",
+        "--seeds=0,1",
+        "--quiet",
+        "--axis",
+        "ns3::ColoProxy::CompareTimeout=1s,3s",
+        f"--out={tmp_path}/words",
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert "8 points, 0 failed" in done.stdout and "checkpoints/s" in done.stdout
     (tmp_path / "study.toml").write_text(STUDY)
     assert command("sweep", "study.toml", folder=tmp_path).returncode == 0
-    described = {(tmp_path / name / "sweep.json").read_text()
-                 for name in ("python", "words", "results")}
+    described = {
+        (tmp_path / name / "sweep.json").read_text() for name in ("python", "words", "results")
+    }
     assert len(described) == 1
     times = ["seconds", "wall_s"]
     for name in ("words", "results"):
@@ -110,12 +143,24 @@ def test_sweep_is_that_of_python_from_words_and_from_a_file(tmp_path):
 
 def test_the_command_line_wins_over_the_file(tmp_path):
     (tmp_path / "study.toml").write_text(STUDY)
-    done = command("sweep", "study.toml", "--requests=20", "--seeds=4", "--out=other", "--lag=1ms",
-                   "--axis=divergence=0.3", "--axis=pairs=1,2", folder=tmp_path)
+    done = command(
+        "sweep",
+        "study.toml",
+        "--requests=20",
+        "--seeds=4",
+        "--out=other",
+        "--lag=1ms",
+        "--axis=divergence=0.3",
+        "--axis=pairs=1,2",
+        folder=tmp_path,
+    )
     assert done.returncode == 0 and not (tmp_path / "results").exists()
     described = json.loads((tmp_path / "other/sweep.json").read_text())
-    assert described["grid"] == {"divergence": [0.3], "pairs": [1, 2],
-                                 "ns3::ColoProxy::CompareTimeout": ["1s", "3s"]}
+    assert described["grid"] == {
+        "divergence": [0.3],
+        "pairs": [1, 2],
+        "ns3::ColoProxy::CompareTimeout": ["1s", "3s"],
+    }
     assert described["fixed"] == {"workload": "request-response", "requests": 20, "lag": "1ms"}
     assert described["seeds"] == [4]
 
@@ -148,6 +193,14 @@ def test_the_example_of_the_help_is_one(tmp_path):
     (tmp_path / "study.toml").write_text(text)
     done = command("sweep", "study.toml", "--seeds=1", "--requests=1", folder=tmp_path)
     assert done.returncode == 0 and "6 points, 0 failed" in done.stdout
+
+
+def test_a_sweep_that_cannot_run_says_so(monkeypatch, capfd):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert colo.__main__.main(["sweep", *WEB, "--seeds=0:3", "--jobs=1"]) == 1
+    done = capfd.readouterr()
+    assert done.err.startswith("colo sweep: the executor broke after 0 of 3 points: a worker")
+    assert done.err.count("\n") == 1 and done.out == ""
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,12 @@ def test_each_row_is_what_a_single_run_gives(swept):
     assert len(table) == 8 and table.attrs["axes"] == list(GRID)
     for row in table.to_dict("records"):
         timeout = row["ns3::ColoProxy::CompareTimeout"]
-        run = colo.run(divergence=row["divergence"], seed=row["seed"], **WEB,
-                       attributes={"ns3::ColoProxy::CompareTimeout": timeout})
+        run = colo.run(
+            divergence=row["divergence"],
+            seed=row["seed"],
+            **WEB,
+            attributes={"ns3::ColoProxy::CompareTimeout": timeout},
+        )
         assert row["error"] is None and row["seconds"] > 0
         assert row["checkpoints"] == run.checkpoints
         assert row["latency_ms_p99"] == run.latency_ms.p99
@@ -76,9 +80,15 @@ def test_every_executor_gives_the_same(swept):
 
 def test_values_are_taken_as_users_have_them(tmp_path):
     table = colo.sweep(
-        {"divergence": numpy.linspace(0, 0.1, 2), "lag": [timedelta(milliseconds=1), None],
-         "requests": range(20, 22), "sec_dev": [{"loss": 0.01}]},
-        seeds=numpy.arange(1, 2), workload="request-response", out=tmp_path,
+        {
+            "divergence": numpy.linspace(0, 0.1, 2),
+            "lag": [timedelta(milliseconds=1), None],
+            "requests": range(20, 22),
+            "sec_dev": [{"loss": 0.01}],
+        },
+        seeds=numpy.arange(1, 2),
+        workload="request-response",
+        out=tmp_path,
         attributes={"ns3::ColoProxy::CompareTimeout": "2s"},
     )
     assert table.error.isna().all()
@@ -87,8 +97,10 @@ def test_values_are_taken_as_users_have_them(tmp_path):
     assert list(table.lag_ms.unique()) == [1.0, 0.2]
     assert table.requests_completed.equals(table.requests)
     described = json.loads((tmp_path / "sweep.json").read_text())
-    assert described["fixed"] == {"workload": "request-response",
-                                  "ns3::ColoProxy::CompareTimeout": "2s"}
+    assert described["fixed"] == {
+        "workload": "request-response",
+        "ns3::ColoProxy::CompareTimeout": "2s",
+    }
     assert described["grid"]["sec_dev"] == ["loss=0.01"]
     assert described["seeds"] == [1] and described["colo"] == colo.__version__
 
@@ -134,16 +146,22 @@ def test_what_is_of_no_use_is_named_before_anything_runs(tmp_path, grid, others,
 def test_a_finished_sweep_runs_nothing_again(folder, swept):
     before = (folder / "results.jsonl").read_bytes()
     told = []
-    table = colo.sweep(GRID, seeds=range(2), out=folder, progress=lambda *of: told.append(of), **WEB)
+    table = colo.sweep(
+        GRID, seeds=range(2), out=folder, progress=lambda *of: told.append(of), **WEB
+    )
     assert (folder / "results.jsonl").read_bytes() == before and not told
     pandas.testing.assert_frame_equal(table, swept[1])
 
 
 def test_more_seeds_and_values_run_what_is_missing(folder):
     told = []
-    more = {"ns3::ColoProxy::CompareTimeout": ["3s", "2s", "1s"],
-            "divergence": numpy.array([0.1, 0, 0.2])}
-    table = colo.sweep(more, seeds=range(3), out=folder, progress=lambda *of: told.append(of), **WEB)
+    more = {
+        "ns3::ColoProxy::CompareTimeout": ["3s", "2s", "1s"],
+        "divergence": numpy.array([0.1, 0, 0.2]),
+    }
+    table = colo.sweep(
+        more, seeds=range(3), out=folder, progress=lambda *of: told.append(of), **WEB
+    )
     assert len(lines(folder)) == len(table) == 27
     assert told == [(done, 27) for done in range(9, 28)]
     assert colo.load(folder).equals(table)
@@ -165,6 +183,13 @@ def test_a_folder_of_another_sweep_is_refused_and_stays(folder, grid, others, te
         colo.sweep(grid, out=folder, **{**WEB, "seeds": range(2), **others})
     assert str(raised.value) == f"out: {folder} is of another sweep: {text}"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_figures_of_two_versions_are_not_mixed(folder, monkeypatch):
+    monkeypatch.setattr(colo, "__version__", "99")
+    with pytest.raises(ValueError, match="out: .* is of colo .*, this is 99"):
+        colo.sweep(GRID, range(2), out=folder, **WEB)
+    assert len(colo.load(folder)) == 8
 
 
 def test_a_torn_last_line_is_no_result_and_runs_again(folder, swept):
@@ -208,6 +233,18 @@ def test_broken_folders_are_named(folder, tmp_path):
         colo.sweep(GRID, out=path, **WEB)
 
 
+def test_what_came_before_an_interrupt_is_kept(tmp_path):
+    executor = ThreadPoolExecutor(1)
+
+    def interrupt(done, count):
+        executor.shutdown()  # waits for all
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colo.sweep({}, range(3), executor=executor, out=tmp_path, progress=interrupt, **WEB)
+    assert len(lines(tmp_path)) == 3
+
+
 class Flaky(ThreadPoolExecutor):
     """Cannot run points of seed 1."""
 
@@ -226,7 +263,9 @@ def test_failures_are_rows_and_run_again(tmp_path):
     assert table.checkpoints.isna().tolist() == [False, True, False]
     assert colo.load(tmp_path).equals(table)
     table = colo.sweep({}, range(3), out=tmp_path, **WEB)
-    assert table.error.isna().all() and [line["point"]["seed"] for line in lines(tmp_path)][3:] == [1]
+    assert table.error.isna().all() and [line["point"]["seed"] for line in lines(tmp_path)][3:] == [
+        1
+    ]
 
 
 def test_a_broken_executor_ends_it_and_keeps_what_came(tmp_path, monkeypatch):

@@ -35,8 +35,10 @@ def timed(**how):
 def main():
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     wall, cpu, table = timed(jobs=jobs)
-    print(f"{jobs} jobs: {POINTS} points in {wall:.2f} s, {table.seconds.mean() * 1e3:.1f} ms each;"
-          f" CPUs {100 * cpu / (wall * jobs):.1f} % busy (reach: 90)")
+    print(
+        f"{jobs} jobs: {POINTS} points in {wall:.2f} s, {table.seconds.mean() * 1e3:.1f} ms each;"
+        f" CPUs {100 * cpu / (wall * jobs):.1f} % busy (reach: 90)"
+    )
     alone, _, table = timed(jobs=1)
     beyond = (alone - table.seconds.sum()) / POINTS
     print(f"1 job: {alone:.2f} s, beyond the simulation {beyond * 1e3:.1f} ms a point (reach: 50)")

@@ -65,9 +65,7 @@ class LocalExecutor(Executor):
             raise UsageError(f"jobs: {jobs!r} is not a number from 1")
         return jobs
 
-    def submit(
-        self, function: Callable[..., Any], /, *args: Any, **kwargs: Any
-    ) -> "Future[Any]":
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Run a function with these arguments; all of it goes through pickle."""
         task = pickle.dumps((function, args, kwargs))
         with self._lock:
@@ -181,7 +179,11 @@ class LocalExecutor(Executor):
             except OSError as error:
                 raise BrokenExecutor(f"a worker process could not begin: {error}") from None
             self._workers.add(worker)
-        worker.wait_until_ready()
+        try:
+            worker.wait_until_ready()
+        except BrokenExecutor:
+            self._stop(worker)
+            raise
         return worker
 
     def _stop(self, worker: "_Worker | None") -> None:
@@ -206,7 +208,7 @@ class _Worker:
                 [sys.executable, "-P", *words],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                env={**os.environ, "PYTHONPATH": _python_path()},
             )
 
     def wait_until_ready(self) -> None:
@@ -223,7 +225,8 @@ class _Worker:
             answer = self._connection.recv_bytes()
         except (EOFError, OSError):
             raise _WorkerGone(self._end()) from None
-        return pickle.loads(answer)
+        kind, value = pickle.loads(answer)
+        return kind, value
 
     def kill(self) -> None:
         self._process.kill()
@@ -244,3 +247,9 @@ class _Worker:
             self._process.kill()
             status = self._process.wait()
         return f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+def _python_path() -> str:
+    """What is found here is found there, and this package in any case."""
+    here = os.path.dirname(os.path.dirname(__file__))
+    return os.pathsep.join([*(os.path.abspath(folder) for folder in sys.path), here])

@@ -35,7 +35,7 @@ def load(folder: str | os.PathLike[str]) -> "pandas.DataFrame":
 
     Returns:
         A row for each point that there is, in the order of the grid. Columns: each axis as it was
-        given, `seed`; the figures of summary.json with their units, `pause_ms` being `pause_ms_mean`,
+        given, `seed`; the figures of summary.json with their units, of `pause_ms` `pause_ms_mean`,
         `pause_ms_p99` and so on; `error`, None or why the point failed; `seconds` it took.
         `attrs["axes"]` has the axes' names.
 
@@ -43,7 +43,7 @@ def load(folder: str | os.PathLike[str]) -> "pandas.DataFrame":
         UsageError: It is no such folder, or a line of it is broken.
     """
     folder = Path(folder)
-    plan = _read_plan(folder)
+    plan = _plan_of(_read_description(folder))
     return table(plan, map(row_of, _read_records(folder / RESULTS)))
 
 
@@ -147,6 +147,8 @@ class ResultFolder:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UsageError(f"out: {self._path}: another sweep writes there") from None
+        except OSError as error:  # a file system without locks
+            raise UsageError(f"out: {self._path}: cannot be locked: {error.strerror}") from None
         if (self._path / PLAN).exists():
             self._go_on()
         elif os.fstat(self._file.fileno()).st_size:
@@ -154,8 +156,11 @@ class ResultFolder:
         self._write_plan()
 
     def _go_on(self) -> None:
-        if difference := self._plan.lacks(_read_plan(self._path)):
+        described = _read_description(self._path)
+        if difference := self._plan.lacks(_plan_of(described)):
             raise UsageError(f"out: {self._path} is of another sweep: {difference}")
+        if (version := described["colo"]) != colo.__version__:
+            raise UsageError(f"out: {self._path} is of colo {version}, this is {colo.__version__}")
         self._mend()
         for record in _read_records(self._path / RESULTS):
             key = self._plan.key(record["point"])
@@ -185,18 +190,23 @@ class ResultFolder:
             raise UsageError(f"out: {new}: {error.strerror}") from None
 
 
-def _read_plan(folder: Path) -> Plan:
+def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / PLAN
     try:
-        described = json.loads(path.read_text())
+        described: dict[str, Any] = json.loads(path.read_text())
         version = described["format"]
         if version == FORMAT:
-            return Plan(described["grid"], described["seeds"], described["fixed"])
+            described["colo"], _plan_of(described).size
+            return described
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; is that a sweep's folder?") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(f"{path}: does not describe a sweep") from None
     raise UsageError(f"{path}: is of format {version}, this colo knows {FORMAT}")
+
+
+def _plan_of(described: Mapping[str, Any]) -> Plan:
+    return Plan(described["grid"], described["seeds"], described["fixed"])
 
 
 def _read_records(path: Path) -> Iterator[Record]:

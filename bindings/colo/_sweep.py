@@ -68,40 +68,43 @@ def sweep(
     else:
         executor = _executor_of(executor)
     plan.check()
+    memory = _Memory()
+    store: ResultFolder | _Memory = memory
     with contextlib.ExitStack() as stack:
-        store = stack.enter_context(ResultFolder(out, plan)) if out is not None else _Memory()
+        if out is not None:
+            store = stack.enter_context(ResultFolder(out, plan))
         bar = stack.enter_context(_Bar(progress, plan.size, len(store.finished)))
-
-        def keep(record: Record) -> None:
-            store.append(record)
-            bar.step(record)
-
         missing = plan.size - len(store.finished)
         if missing:
             if jobs is not None:
                 executor = stack.enter_context(LocalExecutor(min(missing, jobs)))
             points = (point for point in plan.points() if plan.key(point) not in store.finished)
-            _Flight(executor, plan.fixed, keep).run(points, missing)
-    return load(out) if out is not None else table(plan, store.rows)
+            _Flight(executor, plan.fixed, store, bar).run(points, missing)
+    return load(out) if out is not None else table(plan, memory.rows)
 
 
-def _executor_of(executor: Any) -> Executor:
-    if hasattr(executor, "get_executor"):  # a distributed.Client
-        return executor.get_executor(pure=False)
+def _executor_of(given: Any) -> Executor:
+    # A distributed.Client has one; a point that runs again is not to be found in its cache.
+    executor: Executor = given.get_executor(pure=False) if hasattr(given, "get_executor") else given
     if not hasattr(executor, "submit"):
         raise UsageError(f"executor: {executor!r} cannot submit()")
     return executor
 
 
 class _Flight:
-    """Keeps an executor busy with points, and gives each result away as it comes."""
+    """Keeps an executor busy with points, and stores each result as it comes."""
 
     def __init__(
-        self, executor: Executor, fixed: Mapping[str, Any], keep: Callable[[Record], None]
+        self,
+        executor: Executor,
+        fixed: Mapping[str, Any],
+        store: "ResultFolder | _Memory",
+        bar: "_Bar",
     ) -> None:
         self._executor = executor
         self._fixed = fixed
-        self._keep = keep
+        self._store = store
+        self._bar = bar
         self._landed: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._flying: dict[Future[Any], Point] = {}
         self._count = 0
@@ -114,7 +117,7 @@ class _Flight:
                     self._submit(point)
                 if not self._flying:
                     return
-                self._land(self._landed.get())
+                self._bar.step(self._land(self._landed.get()))
         except BrokenExecutor as error:
             self._give_up()
             raise BrokenExecutor(
@@ -133,7 +136,7 @@ class _Flight:
         self._flying[future] = point
         future.add_done_callback(self._landed.put)
 
-    def _land(self, future: "Future[Any]") -> None:
+    def _land(self, future: "Future[Any]") -> Record:
         point = self._flying.pop(future)
         try:
             outcome = future.result()
@@ -144,8 +147,10 @@ class _Flight:
         except Exception as error:
             text = str(error) if isinstance(error, WorkerDied) else error_text(error)
             outcome = {"summary": None, "error": text, "seconds": None}
-        self._keep({"point": point, **outcome})
+        record = {"point": point, **outcome}
+        self._store.append(record)
         self._count += 1
+        return record
 
     def _give_up(self) -> None:
         """What came is kept, nothing else begins."""

@@ -10,13 +10,14 @@ import os
 import pickle
 import signal
 import sys
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Connection, Pipe
 from typing import Any
 
 READY = b"ready"
 DONE, RAISED, DIED = "done", "raised", "died"
 
 PR_SET_PDEATHSIG = 1
+STDERR = 2
 LOG_LINES_MAX = 2  # what was wrong, and how the process ended
 
 
@@ -54,7 +55,7 @@ def _in_child(task: bytes, executor: Connection, log: int) -> bytes:
             _die_with(worker)
             executor.close()
             answers.close()
-            os.dup2(log, sys.stderr.fileno())
+            os.dup2(log, STDERR)
             answer.send_bytes(_answer_of(task))
             sys.stdout.flush()
             sys.stderr.flush()
@@ -62,8 +63,6 @@ def _in_child(task: bytes, executor: Connection, log: int) -> bytes:
             os._exit(0)  # without what the worker's end would do
     answer.close()
     with answers:
-        if executor in wait([answers, executor]):  # says nothing meanwhile: it is gone
-            os._exit(1)
         try:
             given = answers.recv_bytes()
         except (EOFError, OSError):
@@ -73,7 +72,7 @@ def _in_child(task: bytes, executor: Connection, log: int) -> bytes:
     if given is None:
         return pickle.dumps((DIED, _death(status, text.decode(errors="replace"))))
     if text:
-        os.write(sys.stderr.fileno(), text)
+        os.write(STDERR, text)
     return given
 
 

@@ -5,8 +5,10 @@ import argparse
 import contextlib
 import math
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import BrokenExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     import pandas
 
 HELP = "run each point of a grid with several seeds, here or on a cluster"
-EPILOG = f"""VALUES are separated by commas (by semicolons if one of them has commas), or FROM:TO:STEP, numbers
-without TO, as Python's range() has them.
+EPILOG = f"""VALUES are separated by commas (by semicolons if one of them has commas), or FROM:TO:STEP,
+numbers without TO, as Python's range() has them.
 {ATTRIBUTES_HELP}
 Examples:
   python3 -m colo sweep --workload=download --axis divergence=0,0.01,0.02 --axis lag=100us,1ms \\
@@ -26,7 +28,7 @@ Examples:
   python3 -m colo sweep --axis ns3::ColoProxy::CompareTimeout=1s,3s --axis divergence=0:0.1:0.02
   python3 -m colo sweep study.toml --out=elsewhere
   python3 -m colo sweep study.toml --dask=tcp://scheduler:8786
-  mpiexec -n 9 python3 -m mpi4py.futures -m colo sweep study.toml --mpi
+  mpiexec -n 9 python3 -m colo sweep study.toml --mpi
 
 study.toml; the command line wins:
   out = "results"
@@ -44,6 +46,7 @@ Exit status: 0 done, 1 points failed (they run again next time), 2 wrong usage o
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 RANGE = re.compile(f"({NUMBER}):({NUMBER})(?::({NUMBER}))?")
+SERVED = object()  # a rank that ran points for another one
 SETTINGS = ("seeds", "jobs", "out")
 VALUES_MAX = 1_000_000
 SHOWN = {
@@ -71,12 +74,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jobs", metavar="COUNT", help="runs at once on this machine (default: its CPUs)")
     add("--out", metavar="FOLDER", help="where results go; colo plot and report read it")
     add("--dask", metavar="ADDRESS", help="run on this dask.distributed scheduler's workers")
-    add("--mpi", action="store_true", help="run on MPI's ranks, see the examples")
+    add("--mpi", action="store_true", help="run on the ranks of mpiexec, but the first")
     add("--quiet", action="store_true", help="no progress bar (default: if stderr is a terminal)")
     add_options(parser, without=("seed", "out", "trace", "pcap", "netanim", "save_config"))
 
 
 def main(arguments: argparse.Namespace) -> int:
+    try:
+        with _executor(arguments) as executor:
+            return 0 if executor is SERVED else _sweep(arguments, executor)
+    except BrokenExecutor as error:
+        print(f"colo sweep: {error}", file=sys.stderr)
+        return 1
+
+
+def _sweep(arguments: argparse.Namespace, executor: Any) -> int:
     import colo
 
     study = _read_study(arguments.study) if arguments.study else {}
@@ -93,11 +105,10 @@ def main(arguments: argparse.Namespace) -> int:
         settings["seeds"] = values_of("seeds", settings["seeds"])
     if arguments.jobs:
         settings["jobs"] = _value(arguments.jobs)
-    with _executor(arguments) as executor:
-        if executor is not None:
-            settings.pop("jobs", None)  # of the file, which is for any machine
-        progress = False if arguments.quiet else None
-        table = colo.sweep(grid, executor=executor, progress=progress, **settings, **fixed)
+    if executor is not None:
+        settings.pop("jobs", None)  # of the file, which is for any machine
+    progress = False if arguments.quiet else None
+    table = colo.sweep(grid, executor=executor, progress=progress, **settings, **fixed)
     print(_summary(table))
     return 1 if table["error"].notna().any() else 0
 
@@ -152,10 +163,10 @@ def _executor(arguments: argparse.Namespace) -> Iterator[Any]:
         with client:
             yield client
     elif arguments.mpi:
-        from mpi4py.futures import MPIPoolExecutor
+        from mpi4py.futures import MPICommExecutor
 
-        with MPIPoolExecutor() as executor:
-            yield executor
+        with MPICommExecutor() as executor:  # on other ranks, that is all that they do
+            yield SERVED if executor is None else executor
     else:
         yield None
 
