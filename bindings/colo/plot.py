@@ -357,13 +357,16 @@ def _scale(place: "Axes", which: str, values: "list[float]") -> None:
         if which == "y" and min(values) >= 0:
             place.set_ylim(bottom=0)
         return
+    least = min(positive)
     if min(values) > 0:
         place.set(**{f"{which}scale": "log"})
     else:
-        setter = getattr(place, f"set_{which}scale")
-        setter("symlog", linthresh=min(positive), linscale=0.5)
+        getattr(place, f"set_{which}scale")("symlog", linthresh=least, linscale=0.5)
     axis = getattr(place, f"{which}axis")
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    # From zero to the least value there is little room, and no value.
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if value == 0 or value >= least else "")
+    )
     axis.set_minor_formatter(NullFormatter())
     if which == "y" and min(values) == 0:
         place.set_ylim(bottom=0)
