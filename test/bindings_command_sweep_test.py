@@ -2,8 +2,10 @@
 """The commands run and sweep, as users type them."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 
 import colo
@@ -193,6 +195,20 @@ def test_the_example_of_the_help_is_one(tmp_path):
     (tmp_path / "study.toml").write_text(text)
     done = command("sweep", "study.toml", "--seeds=1", "--requests=1", folder=tmp_path)
     assert done.returncode == 0 and "6 points, 0 failed" in done.stdout
+
+
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path):
+    words = [sys.executable, "-m", "colo", "sweep", *WEB, "--seeds=0:500", f"--out={tmp_path}"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "sweep.json").exists() or not len(colo.load(tmp_path)):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == (
+            "colo sweep: interrupted; with --out, the same again goes on\n"
+        )
+    assert 1 <= len(colo.load(tmp_path)) < 500
 
 
 def test_a_sweep_that_cannot_run_says_so(monkeypatch, capfd):

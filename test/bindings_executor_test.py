@@ -236,6 +236,7 @@ SCRIPT = """
     import os, sys, time
     from colo import LocalExecutor
     executor = LocalExecutor(2)
+    list(executor.map(time.sleep, [0.1, 0.1]))  # the workers are there then
     futures = [executor.submit(time.sleep, 60) for _ in range(2)]
     while not all(future.running() for future in futures):
         time.sleep(0.01)

@@ -35,9 +35,11 @@ def timed(**how):
 def main():
     jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     wall, cpu, table = timed(jobs=jobs)
+    slots = wall * jobs / 100
     print(
         f"{jobs} jobs: {POINTS} points in {wall:.2f} s, {table.seconds.mean() * 1e3:.1f} ms each;"
-        f" CPUs {100 * cpu / (wall * jobs):.1f} % busy (reach: 90)"
+        f" CPUs {cpu / slots:.1f} % busy (reach: 90),"
+        f" jobs {table.seconds.sum() / slots:.1f} % of the time inside a point"
     )
     alone, _, table = timed(jobs=1)
     beyond = (alone - table.seconds.sum()) / POINTS

@@ -46,6 +46,7 @@ Exit status: 0 done, 1 points failed (they run again next time), 2 wrong usage o
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 RANGE = re.compile(f"({NUMBER}):({NUMBER})(?::({NUMBER}))?")
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 SERVED = object()  # a rank that ran points for another one
 SETTINGS = ("seeds", "jobs", "out")
 VALUES_MAX = 1_000_000
@@ -85,7 +86,10 @@ def main(arguments: argparse.Namespace) -> int:
             return 0 if executor is SERVED else _sweep(arguments, executor)
     except BrokenExecutor as error:
         print(f"colo sweep: {error}", file=sys.stderr)
-        return 1
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("colo sweep: interrupted; with --out, the same again goes on", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _sweep(arguments: argparse.Namespace, executor: Any) -> int:
@@ -110,7 +114,7 @@ def _sweep(arguments: argparse.Namespace, executor: Any) -> int:
     progress = False if arguments.quiet else None
     table = colo.sweep(grid, executor=executor, progress=progress, **settings, **fixed)
     print(_summary(table))
-    return 1 if table["error"].notna().any() else 0
+    return EXIT_FAILED if table["error"].notna().any() else 0
 
 
 def _axes(words: Iterable[str]) -> dict[str, Any]:
