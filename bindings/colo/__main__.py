@@ -40,6 +40,18 @@ def parser_of(name: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def parse(words: list[str]) -> argparse.Namespace:
+    """Also the names of ns-3's attributes, which argparse cannot know."""
+    parser = parser_of(words[0] if words and words[0] in commands.NAMES else None)
+    arguments, unknown = parser.parse_known_args(words)
+    for word in unknown:
+        option, equals, value = word.partition("=")
+        if not option.startswith("--ns3::") or not equals or not hasattr(arguments, "attributes"):
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        arguments.attributes = {**arguments.attributes, option[2:]: value}
+    return arguments
+
+
 def main(words: list[str] | None = None) -> int:
     """Runs one command.
 
@@ -47,20 +59,13 @@ def main(words: list[str] | None = None) -> int:
         The exit status: 0 done, 1 it did not end well, 2 wrong usage or input.
     """
     words = sys.argv[1:] if words is None else words
-    name = words[0] if words and words[0] in commands.NAMES else None
-    parser = parser_of(name)
-    arguments, unknown = parser.parse_known_args(words)
-    for word in unknown:  # argparse cannot know the names of ns-3's attributes
-        option, equals, value = word.partition("=")
-        if not option.startswith("--ns3::") or not equals or not hasattr(arguments, "attributes"):
-            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-        arguments.attributes = {**arguments.attributes, option[2:]: value}
     try:
+        arguments = parse(words)
         status: int = arguments.main(arguments)
         sys.stdout.flush()
         return status
     except UsageError as error:
-        print(f"colo {arguments.command}: {error}", file=sys.stderr)
+        print(f"colo {words[0]}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting is silent
