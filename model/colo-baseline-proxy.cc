@@ -193,7 +193,9 @@ ColoBaselineProxy::Match(Connection& connection)
         if (reason != COLO_REASON_NONE)
         {
             connection.isDiverged = true;
-            Ask(*primary.front().frame, reason);
+            Ask(*primary.front().frame,
+                reason,
+                {primary.front().frame.get(), secondary.front().frame.get()});
             return;
         }
         LeaveFirst(primary, COLO_RELEASE_MATCHED);
@@ -234,7 +236,7 @@ ColoBaselineProxy::FindDifference(const Held& primary, const Held& secondary) co
 }
 
 void
-ColoBaselineProxy::Ask(const Held& frame, colo_reason reason)
+ColoBaselineProxy::Ask(const Held& frame, colo_reason reason, const ColoDiffering& differing)
 {
     const colo_packet& packet = frame.GetPacket();
     m_stats.mismatches[reason]++;
@@ -244,7 +246,8 @@ ColoBaselineProxy::Ask(const Held& frame, colo_reason reason)
            frame.GetKey(),
            packet.kind == COLO_KIND_TCP ? packet.seq : 0,
            0,
-           Time()});
+           Time(),
+           differing});
     if (GetNode().state == COLO_NODE_RUNNING)
     {
         m_cause = reason;
@@ -336,9 +339,15 @@ ColoBaselineProxy::TimeoutOver()
     }
     if (GetNode().state == COLO_NODE_RUNNING)
     {
-        Ask(*oldest->frame,
-            oldest->frame->GetSide() == COLO_PRIMARY ? COLO_MISMATCH_TIMEOUT_DATA
-                                                     : COLO_MISMATCH_EXTRA);
+        const ColoFrame* frame = oldest->frame.get();
+        if (frame->GetSide() == COLO_PRIMARY)
+        {
+            Ask(*oldest->frame, COLO_MISMATCH_TIMEOUT_DATA, {frame, nullptr});
+        }
+        else
+        {
+            Ask(*oldest->frame, COLO_MISMATCH_EXTRA, {nullptr, frame});
+        }
     }
     ArmTimeout(m_compareTimeout);
 }

@@ -73,7 +73,7 @@ class ColoBaselineProxy : public ColoPrimaryProxy
     /** \return why two frames differ; COLO_REASON_NONE if they do not. */
     colo_reason FindDifference(const Held& primary, const Held& secondary) const;
     void Match(Connection& connection);
-    void Ask(const Held& frame, colo_reason reason);
+    void Ask(const Held& frame, colo_reason reason, const ColoDiffering& differing);
     void Settle(colo_reason reason);
     bool MayCompare() const;
     void LeaveFirst(std::deque<Waiting>& queue, colo_reason reason);

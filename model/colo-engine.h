@@ -34,6 +34,13 @@ struct ColoActions
     uint64_t stampNs{0}; //!< of heartbeats
 };
 
+/** \ingroup colo The packets of a mismatch, there until the engine is called again. */
+struct ColoDiffering
+{
+    const ColoFrame* primary{nullptr};   //!< null if it has none
+    const ColoFrame* secondary{nullptr}; //!< likewise; in the primary's numbers
+};
+
 /**
  * \ingroup colo
  *
@@ -164,6 +171,14 @@ class ColoEngine
     void FixLike(const ColoEngine& survivor, uint64_t nowNs);
     /** \param room is told from now on what to do; must outlive the engine. */
     void SetRoom(ColoEngineRoom& room);
+
+    /**
+     * What a mismatch is about, to be asked while the room is told of it. Decides nothing: reads
+     * where the core has stopped.
+     * \param mismatch the one told.
+     * \return each guest's packet; null where there is none, or none alone is to blame.
+     */
+    ColoDiffering FindDiffering(const colo_mismatch& mismatch) const;
 
     /** \return the node, to read its statistics and state. */
     const colo_node& GetNode() const;

@@ -499,7 +499,8 @@ ColoProxy::Mismatch(const colo_mismatch& mismatch)
                     mismatch.conn->key,
                     mismatch.position,
                     0,
-                    Time()});
+                    Time(),
+                    m_engine->FindDiffering(mismatch)});
 }
 
 void

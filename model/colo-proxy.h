@@ -50,9 +50,10 @@ struct ColoVerdict
     colo_side side;               //!< whose packet; the primary's for a mismatch and a commit
     colo_reason reason;           //!< why
     std::optional<colo_key> flow; //!< the connection, of what belongs to one
-    uint32_t seq;   //!< of the packet; the position of a mismatch; the epoch of a commit
-    uint32_t bytes; //!< payload
-    Time held;      //!< from its arrival at the proxy
+    uint32_t seq;              //!< of the packet; the position of a mismatch; the epoch of a commit
+    uint32_t bytes;            //!< payload
+    Time held;                 //!< from its arrival at the proxy
+    ColoDiffering differing{}; //!< of a mismatch; there while the trace is told
 
     /** \return "release", "resend", "drop", "mismatch", "commit", "hold". */
     const char* GetEventName() const;

@@ -5,10 +5,34 @@
 
 #include "ns3/simulator.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace ns3
 {
+
+namespace
+{
+
+constexpr uint32_t SHOWN_BYTES_MAX = 2048; // of a frame: those of a network fit, even with tags
+
+/** \return fields of a line, with the comma before them; "" without a frame. */
+std::string
+DescribeFrame(const char* role, const ColoFrame* frame)
+{
+    if (!frame)
+    {
+        return "";
+    }
+    const uint8_t* bytes = frame->GetBytes();
+    const uint32_t size = frame->GetSize();
+    return fmt::format(R"(,"{}":{{"frame":"{:02x}","bytes":{}}})",
+                       role,
+                       fmt::join(bytes, bytes + std::min(size, SHOWN_BYTES_MAX), ""),
+                       size);
+}
+
+} // namespace
 
 ColoTimeline::ColoTimeline(std::function<void(const std::string&)> write)
     : m_write(std::move(write))
@@ -147,10 +171,12 @@ ColoTimeline::NoteVerdict(uint32_t pair, const ColoVerdict& verdict)
     case ColoVerdict::MISMATCH:
         Line(pair,
              verdict.GetEventName(),
-             fmt::format(R"("flow":"{}","position":{},"reason":"{}")",
+             fmt::format(R"("flow":"{}","position":{},"reason":"{}"{}{})",
                          verdict.GetFlowName(),
                          verdict.seq,
-                         colo_reason_name(verdict.reason)));
+                         colo_reason_name(verdict.reason),
+                         DescribeFrame("primary", verdict.differing.primary),
+                         DescribeFrame("secondary", verdict.differing.secondary)));
         break;
     case ColoVerdict::COMMIT:
         NotePhase(pair, "committed", verdict.seq, verdict.reason);

@@ -22,7 +22,9 @@ namespace ns3
  *     release     side, flow, seq, bytes, held_ns, reason: it leaves, having waited or not
  *     resend      likewise: a copy leaves
  *     drop        likewise: a packet of the primary will never leave, or its copy has left
- *     mismatch    flow, position, reason
+ *     mismatch    flow, position, reason; primary and secondary, each an object with the guest's
+ *                 packet as the comparison saw it: frame (hex, 2 KiB at most), bytes (of all of
+ *                 it). The secondary's has the primary's numbers. Who never sent any has none.
  *     checkpoint  phase (requested, paused, committed, resumed), epoch that it begins, reason
  *     pause       guest (primary, secondary)
  *     resume      guest, paused_ns

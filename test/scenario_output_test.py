@@ -9,10 +9,20 @@ from collections import Counter, defaultdict
 from xml.etree import ElementTree
 
 import pytest
-from scenario_program import Results, read_segments, request_response, run
+from scenario_program import (
+    Results,
+    read_pcap,
+    read_segments,
+    read_tcp,
+    request_response,
+    run,
+)
 
 GUEST = bytes([10, 0, 0, 100])
 CLIENT = bytes([10, 0, 0, 1])
+PAIR = ("primary", "secondary")
+UDP_PAYLOAD = 42  # of IPv4 on Ethernet
+SHIM = 10  # bytes between addresses and ethertype on sec_dev
 PHASES = ["requested", "paused", "committed", "resumed"]
 FIELDS = {
     "hold": {"side", "flow", "seq", "bytes", "held_ns"},
@@ -55,7 +65,8 @@ def test_timeline_is_in_order_and_complete(traced):
     assert times == sorted(times)
     assert all(line["pair"] == 0 for line in traced.timeline)
     for line in traced.timeline:
-        assert set(line) - {"t_ns", "pair", "event"} == FIELDS[line["event"]], line
+        fields = set(line) - {"t_ns", "pair", "event", "primary", "secondary"}
+        assert fields == FIELDS[line["event"]], line
 
 
 def test_timeline_agrees_with_summary(traced):
@@ -114,6 +125,67 @@ def test_a_mismatch_leads_to_a_checkpoint(traced):
         if line.get("phase") == "resumed":
             is_under_way = False
     assert asked is None
+
+
+def captured(folder, name, behind_addresses=0):
+    """Frames of a capture without what the link has put behind their addresses."""
+    frames = (frame for _, frame in read_pcap(folder / name))
+    return {frame[:12] + frame[12 + behind_addresses :] for frame in frames}
+
+
+def test_a_mismatch_shows_both_packets(traced):
+    """Those that the guests sent, which part at the position; none twice, and only there."""
+    lines = [line for line in traced.timeline if line["event"] == "mismatch"]
+    assert not [line for line in traced.timeline if "primary" in line and line not in lines]
+    sent = captured(traced.folder, "primary-tap0.pcap")
+    forwarded = captured(traced.folder, "sec_dev.pcap", SHIM)
+    for line in lines:
+        assert line["reason"] == "bytes"
+        primary, secondary = (bytes.fromhex(line[side]["frame"]) for side in PAIR)
+        assert (line["primary"]["bytes"], line["secondary"]["bytes"]) == tuple(
+            map(len, (primary, secondary))
+        )
+        assert primary in sent and secondary in forwarded
+        byte = [
+            tcp.payload[(line["position"] - tcp.seq) % 2**32]
+            for tcp in (read_tcp(primary), read_tcp(secondary))
+        ]
+        assert byte[0] != byte[1]
+
+
+def test_datagrams_of_a_mismatch_part_at_its_position(tmp_path):
+    """The primary's oldest, and the one that overtook its partner."""
+    window = "--ns3::ColoPrimaryProxy::ReorderWindow=1"
+    words = ["--workload=key-value-udp", "--requests=100", "--divergence=0.3", window, "--trace"]
+    results = Results(tmp_path, *words)
+    lines = [line for line in read_timeline(results.folder) if line["event"] == "mismatch"]
+    assert len(lines) > 3
+    for line in lines:
+        payloads = [bytes.fromhex(line[side]["frame"])[UDP_PAYLOAD:] for side in PAIR]
+        assert len(os.path.commonprefix(payloads)) == line["position"]
+
+
+@pytest.mark.parametrize("protection", ["colo", "lockstep"])
+def test_a_packet_without_partner_is_shown_alone(tmp_path, protection):
+    ports = "--ns3::ColoGuest::EphemeralPort=ns3::UniformRandomVariable[Min=40000|Max=50000]"
+    results = Results(
+        tmp_path,
+        "--workload=lookups",
+        "--requests=40",
+        "--divergence=0",
+        f"--protection={protection}",
+        ports,
+        "--ns3::ColoProxy::CompareTimeout=50ms",
+        "--trace",
+    )
+    lines = [line for line in read_timeline(results.folder) if line["event"] == "mismatch"]
+    late = [line for line in lines if line["reason"] == "timeout-data"]
+    extra = [line for line in lines if line["reason"] == "secondary-extra"]
+    assert late
+    assert all("primary" in line and "secondary" not in line for line in late)
+    assert all("secondary" in line and "primary" not in line for line in extra)
+    sent = captured(tmp_path, "primary-tap0.pcap")
+    assert all(bytes.fromhex(line["primary"]["frame"]) in sent for line in late)
 
 
 def test_guests_stand_still_as_long_as_told(traced):
