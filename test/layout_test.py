@@ -43,6 +43,7 @@ MAY_INCLUDE = {
     "test": {CORE, COLOCTL, "model", "scenarios", "test"},
 }
 # Rooms whose C and C++ files are built by CMake.
+PACKAGE = "bindings/colo"  # linked into the build, file by file
 BUILT = (CORE, COLOCTL, PLUGINS, "model", "scenarios", "bindings", "test")
 
 
@@ -132,8 +133,9 @@ def cmake_names_every_source(top):
     for path, text in sources(top):
         if path.name == "CMakeLists.txt":
             named |= {(path.parent / name).as_posix() for name in re.findall(r"[\w./-]+", text)}
-    for path, _ in sources(top, C_LIKE):
-        if room(path) in BUILT and path.as_posix() not in named:
+    for path, _ in sources(top):
+        is_built = path.suffix in C_LIKE and room(path) in BUILT
+        if (is_built or path.is_relative_to(PACKAGE)) and path.as_posix() not in named:
             yield f"{path}: not named in CMakeLists.txt"
 
 
@@ -177,6 +179,7 @@ PLANTED = [
     (top_has_no_strangers, "doc/notes.txt", "notes\n"),
     (cmake_names_every_source, "model/colo-new.cc", SPDX),
     (cmake_names_every_source, "kernel-ref/coloctl/new.c", SPDX),
+    (cmake_names_every_source, "bindings/colo/new.py", "#" + SPDX[2:]),
     (no_machine_is_named, "traces/origin.md", "made in /" + "home/someone\n"),
     (whitespace_is_clean, "model/colo-a.h", SPDX + "int a; \n"),
     (whitespace_is_clean, "model/colo-a.h", SPDX + "\tint a;\n"),
