@@ -46,7 +46,8 @@ endforeach()
 set(libcolo colo)
 
 function(build_lib)
-  cmake_parse_arguments(LIB "" "LIBNAME" "SOURCE_FILES;HEADER_FILES;LIBRARIES_TO_LINK" ${ARGN})
+  cmake_parse_arguments(LIB "" "LIBNAME" "SOURCE_FILES;HEADER_FILES;LIBRARIES_TO_LINK;TEST_SOURCES"
+                        ${ARGN})
   # An ns-3 tree flattens public headers into ns3/; here a one-line stub does.
   foreach(header ${LIB_HEADER_FILES})
     get_filename_component(name ${header} NAME)
