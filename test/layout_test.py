@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parent.parent
 
 TOP_ENTRIES = set(
     """
-    model scenarios kernel-ref bindings traces test cmake wscript-compat
+    model scenarios kernel-ref bindings traces test cmake doc wscript-compat
     CMakeLists.txt packages.txt pyproject.toml setup.py ns3 README.md ARCHITECTURE.md CONTRIBUTING.md LICENSE
     .ci .clang-format .gitignore
     """.split()
@@ -139,6 +139,16 @@ def cmake_names_every_source(top):
             yield f"{path}: not named in CMakeLists.txt"
 
 
+def module_page_names_what_can_be_set_and_traced(top):
+    page = top / "doc/colo.rst"
+    text = page.read_text() if page.is_file() else ""
+    for path, source in sources(top, {".cc"}):
+        if room(path) == "model":
+            for name in re.findall(r'\.Add(?:Attribute|TraceSource)\(\s*"(\w+)"', source):
+                if f"``{name}``" not in text:
+                    yield f"{path}: {name} is not in doc/colo.rst"
+
+
 def no_machine_is_named(top):
     for path in files(top):
         try:
@@ -176,10 +186,15 @@ PLANTED = [
     (engine_knows_no_ns3, "model/colo-a.h", SPDX + '#include <ns3/packet.h>\n'),
     (only_the_seam_asks_for_the_kernel, "model/colo-a.h", SPDX + "#ifdef __KERNEL__\n#endif\n"),
     (files_stay_short, "model/colo-a.h", SPDX + "\n" * LINES_MAX),
-    (top_has_no_strangers, "doc/notes.txt", "notes\n"),
+    (top_has_no_strangers, "notes/notes.txt", "notes\n"),
     (cmake_names_every_source, "model/colo-new.cc", SPDX),
     (cmake_names_every_source, "kernel-ref/coloctl/new.c", SPDX),
     (cmake_names_every_source, "bindings/colo/new.py", "#" + SPDX[2:]),
+    (
+        module_page_names_what_can_be_set_and_traced,
+        "model/colo-engine.cc",
+        SPDX + '.AddAttribute(\n    "New", "What is new.")\n',
+    ),
     (no_machine_is_named, "traces/origin.md", "made in /" + "home/someone\n"),
     (whitespace_is_clean, "model/colo-a.h", SPDX + "int a; \n"),
     (whitespace_is_clean, "model/colo-a.h", SPDX + "\tint a;\n"),
