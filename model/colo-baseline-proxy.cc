@@ -3,6 +3,8 @@
  */
 #include "colo-baseline-proxy.h"
 
+#include "colo-ns3-compat.h"
+
 #include "ns3/enum.h"
 #include "ns3/log.h"
 #include "ns3/simulator.h"
@@ -61,7 +63,7 @@ ColoBaselineProxy::GetTypeId()
                           "lockstep.",
                           TypeId::ATTR_GET | TypeId::ATTR_CONSTRUCT,
                           EnumValue(SEGMENT),
-                          MakeEnumAccessor(&ColoBaselineProxy::m_compare),
+                          ColoMakeEnumAccessor(&ColoBaselineProxy::m_compare),
                           MakeEnumChecker(SEGMENT, "Segment", PACKET, "Packet"));
     return tid;
 }
@@ -306,7 +308,7 @@ ColoBaselineProxy::Leave(std::unique_ptr<Held> frame, colo_reason reason)
 void
 ColoBaselineProxy::ArmTimeout(Time delay)
 {
-    if (!m_timeoutEvent.IsRunning())
+    if (m_timeoutEvent.IsExpired())
     {
         m_timeoutEvent = Simulator::Schedule(delay, &ColoBaselineProxy::TimeoutOver, this);
     }

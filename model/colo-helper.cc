@@ -6,6 +6,7 @@
 #include "colo-baseline-proxy.h"
 #include "colo-divergence.h"
 #include "colo-memory.h"
+#include "colo-ns3-compat.h"
 #include "colo-tcp-socket.h"
 #include "colo-tcp-variation.h"
 
@@ -55,7 +56,7 @@ ColoStationAddress::Install(Ptr<NetDevice> device) const
 {
     Ptr<Node> node = device->GetNode();
     InternetStackHelper stack;
-    stack.SetTcp("ns3::ColoTcpL4Protocol");
+    ColoUseTcp(stack, node, "ns3::ColoTcpL4Protocol");
     stack.SetIpv4StackInstall(ipv4.has_value());
     stack.SetIpv6StackInstall(ipv6.has_value());
     stack.Install(node);

@@ -3,6 +3,8 @@
  */
 #include "colo-primary-proxy.h"
 
+#include "colo-ns3-compat.h"
+
 #include "ns3/abort.h"
 #include "ns3/boolean.h"
 #include "ns3/enum.h"
@@ -43,7 +45,7 @@ ColoPrimaryProxy::GetTypeId()
                           "What happens to an ack that is ahead of the secondary's.",
                           once,
                           EnumValue(COLO_ACK_HOLD),
-                          MakeEnumAccessor(&ColoPrimaryProxy::m_ackPolicy),
+                          ColoMakeEnumAccessor(&ColoPrimaryProxy::m_ackPolicy),
                           MakeEnumChecker(COLO_ACK_HOLD, "Hold", COLO_ACK_CLAMP, "Clamp"))
             .AddAttribute("ReorderWindow",
                           "Datagrams of the secondary that may overtake one before that counts as "

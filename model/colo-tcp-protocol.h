@@ -21,7 +21,7 @@ namespace ns3
  * received and sent, and when, is the same.
  *
  * The connections of ColoTcpSocket are in the table from Connect() or the peer's SYN on; other
- * sockets work as ever, at the cost of ever. InternetStackHelper::SetTcp() installs it. The
+ * sockets work as ever, at the cost of ever. ColoUseTcp() installs it. The
  * attribute "SocketList" has the sockets that are in no connection, GetSockets() has all.
  */
 class ColoTcpL4Protocol : public TcpL4Protocol
