@@ -80,8 +80,9 @@ Scenario::MakeNotes(const char* what) const
     notes.isCancelled = m_listener.isCancelled;
     if (m_listener.progress)
     {
-        notes.progress = [this, what](Time now, uint64_t done) {
-            m_listener.progress(what, now, done, m_dialogue->GetRequests());
+        // Counted once: this is called for every completed request, and walks the whole script.
+        notes.progress = [this, what, all = m_dialogue->GetRequests()](Time now, uint64_t done) {
+            m_listener.progress(what, now, done, all);
         };
     }
     return notes;
