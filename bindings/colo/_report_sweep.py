@@ -29,7 +29,7 @@ FAILURES_MAX = 20
 VALUES_MAX = 50  # of an axis
 MAIN_COLUMNS = (
     "checkpoints",
-    "checkpoint_rate",
+    "checkpoints_per_s",
     "throughput_mbps",
     "unprotected_throughput_mbps",
     "pause_ms_mean",
